@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A result as CSV: one row for each place where the client's own set has a matching value.
+
+Cells come from files that strangers wrote. A spreadsheet runs a cell that begins like a formula,
+so such a cell gets an apostrophe in front (OWASP, "CSV Injection").
+"""
+
+import csv
+import io
+from typing import Final
+
+from psi.results.result import CheckResult
+
+__all__ = ["COLUMNS", "render_csv"]
+
+COLUMNS: Final = ("kind", "value", "as_written", "file", "line", "peer", "session")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+
+
+def _cell(text: str) -> str:
+    # A lone surrogate stands for a byte that was no UTF-8; it can't be written as it is.
+    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"'{safe}" if safe.startswith(_FORMULA) else safe
+
+
+def render_csv(result: CheckResult) -> str:
+    """The matches with a header line, RFC 4180 quoting, line feeds at line ends."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for match in result.matches:
+        for source in match.sources:
+            writer.writerow(
+                (
+                    _cell(match.kind),
+                    _cell(match.value),
+                    _cell(source.as_written),
+                    _cell(source.file),
+                    source.line,
+                    _cell(result.server),
+                    result.session,
+                )
+            )
+    return out.getvalue()

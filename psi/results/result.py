@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a finished check gives its client: which of its own indicators the server also holds.
+
+It holds indicators, so the reprs show none of them. Nothing of the peer is in it but its name,
+its bucket and what it promised.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from psi.errors import LocalProtocolError
+
+__all__ = ["CheckResult", "Match", "Sizes", "Source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One place where the client's set has this indicator, and what was written there."""
+
+    as_written: str = field(repr=False)
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One indicator that both hold: its kind, canonical value and the client's own sources."""
+
+    kind: str
+    value: str = field(repr=False)
+    sources: tuple[Source, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Set sizes in indicators; of the server only the bucket is known."""
+
+    client: int
+    client_bucket: int
+    server_bucket: int
+    client_by_kind: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """
+    One finished check, matches in the order of the client's set.
+
+    `run` is the first 10 hex digits of `session`; `profile` the digest of the matching rules in
+    hex; times are RFC 3339 in UTC; `bytes` has `sent` and `received`; `budget` has
+    `indicators_left`, `checks_left` and `renews_at`; `seconds` are durations by step.
+
+    Raises:
+        LocalProtocolError: The counts by kind are not those of the matches.
+    """
+
+    client: str
+    server: str
+    run: str
+    session: str
+    profile: str
+    started_at: str
+    ended_at: str
+    end: str
+    sizes: Sizes
+    matches: tuple[Match, ...] = field(repr=False)
+    by_kind: Mapping[str, int]
+    proofs_verified: bool
+    parts: int
+    bytes: Mapping[str, int]
+    budget: Mapping[str, int | str]
+    resumed: bool
+    seconds: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        found = Counter(match.kind for match in self.matches)
+        if found != Counter(dict(self.by_kind)):
+            raise LocalProtocolError(
+                f"a result of {len(self.matches)} matches has other counts by kind"
+            )
+
+    @property
+    def count(self) -> int:
+        """How many of the client's indicators the server also holds."""
+        return len(self.matches)
