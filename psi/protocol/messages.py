@@ -24,20 +24,22 @@ __all__ = [
     "Principal",
     "Profile",
     "Roster",
+    "ServerAnswer",
     "ServerHello",
     "Signed",
+    "Status",
 ]
 
 PROTOCOL_VERSION: Final = 1
 
-S = TypeVar("S", bound=Structure)
+S_co = TypeVar("S_co", bound=Structure, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Signed(Generic[S]):
+class Signed(Generic[S_co]):
     """A structure and the Ed25519 signature beside it, 64 bytes; not verified by existing."""
 
-    body: S
+    body: S_co
     signature: bytes
 
 
@@ -152,6 +154,19 @@ class ServerHello(Structure):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAnswer:
+    """The signed ServerHello, and beside it the signature of the KeyCert that it holds."""
+
+    hello: Signed[ServerHello]
+    key_cert_signature: bytes
+
+    @property
+    def key_cert(self) -> Signed[KeyCert]:
+        """The certificate as it was signed."""
+        return Signed(self.hello.body.key_cert, self.key_cert_signature)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvalRequest(Structure):
     """Beside one chunk of blinded elements."""
 
@@ -191,3 +206,19 @@ class Close(Structure):
     session_id: B32
     transcript: B32
     chunks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What a client may know before it asks; reading it charges and changes nothing."""
+
+    roster_serial: int
+    roster_hash: bytes
+    profile: Profile
+    bucket_limit: int
+    budget: int
+    sessions: int
+    budget_left: int
+    sessions_left: int
+    epoch_ends: int
+    time_ms: int
