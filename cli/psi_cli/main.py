@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The command `overlap`: parses, runs one command, and turns every failure into a line and a code.
+
+This is the only place that catches `PsiError`, and the only one that ends the process.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from psi.errors import PsiError
+from psi_cli._command import Group
+from psi_cli._errors import (
+    INTERRUPTED,
+    TERMINATED,
+    from_click,
+    report,
+    report_bug,
+    report_interrupt,
+)
+from psi_cli._print import OutputClosedError
+from psi_cli._settings import Settings, pass_settings
+from psi_cli._welcome import show_welcome
+
+__all__ = ["cli", "main"]
+
+# What a shell sees of a program that SIGPIPE ended.
+_PIPE_CLOSED = 141
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came; not an Exception, so that no handler on the way takes it for a failure."""
+
+
+class _Root(Group):
+    """The group `overlap`; `main` is ours so that tests and the process behave alike."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
+        """Run one command line and exit with its code."""
+        sys.exit(_run(self, list(sys.argv[1:] if args is None else args)))
+
+
+@click.group(cls=_Root, root=True, invoke_without_command=True, name="overlap")
+@click.pass_context
+@pass_settings
+def cli(settings: Settings, context: click.Context) -> None:
+    """Find out which threat indicators you and a partner both hold, and show nothing else."""
+    if context.invoked_subcommand is None:
+        show_welcome(settings)
+
+
+def main() -> NoReturn:
+    """The entry point of the command `overlap`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that is not UTF-8 gets \u escapes instead of a traceback.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # real streams
+    cli.main()
+
+
+def _run(root: click.Group, args: list[str]) -> int:
+    settings = Settings()
+    # A usage error may come before the option was parsed; a script still gets its JSON.
+    asked_json = "--json" in args
+    code = 0
+    try:
+        with _sigterm_raises():
+            context = root.make_context("overlap", args, obj=settings)
+            with context:
+                root.invoke(context)
+    except click.exceptions.Exit as ending:
+        code = ending.exit_code
+    except (PsiError, click.ClickException) as error:
+        settings.json |= asked_json
+        code = report(error if isinstance(error, PsiError) else from_click(error), settings)
+    except OutputClosedError:
+        # What is buffered can't be written any more, and must not be tried at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _PIPE_CLOSED
+    except (KeyboardInterrupt, click.Abort):
+        code = report_interrupt(settings, INTERRUPTED)
+    except _TerminatedError:
+        code = report_interrupt(settings, TERMINATED)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
+        code = report_bug(error, settings)
+    return code
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """While it is open, SIGTERM unwinds the stack as Ctrl-C does, so that state is kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _on_sigterm(_: int, __: FrameType | None) -> None:
+    raise _TerminatedError
