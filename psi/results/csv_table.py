@@ -25,9 +25,9 @@ def _cell(text: str) -> str:
 
 
 def render_csv(result: CheckResult) -> str:
-    """The matches with a header line, RFC 4180 quoting, line feeds at line ends."""
+    """The matches with a header line, as RFC 4180 has it."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # CRLF at line ends; with LF alone it leaves a CR in a cell unquoted
     writer.writerow(COLUMNS)
     for match in result.matches:
         for source in match.sources:

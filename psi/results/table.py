@@ -58,7 +58,8 @@ def render_table(
     lines = [headline(result), *_kinds(result, dim), *_sentences(result)]
     if result.matches:
         shown = result.matches if rows is None else result.matches[:rows]
-        lines.extend(_matches(shown, width, dim))
+        if shown:
+            lines.extend(("", *_matches(shown, width, dim)))
         hidden = result.count - len(shown)
         if hidden:
             lines.append(f"{count(hidden)} more: `--list {result.count}`, or `-o FILE`")
