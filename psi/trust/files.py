@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Files that only their owner may read, and files for others, replaced whole or not at all.
+
+A private file is 0600 in a 0700 directory, ours, and no symbolic link (docs/reliability.md,
+section 3). What a file holds is no concern of this module.
+"""
+
+import errno
+import glob
+import os
+import secrets
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from psi.errors import KeyFileError, StorageError
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "check_private_directory",
+    "make_private_directory",
+    "read_plain",
+    "read_private",
+    "write_plain",
+    "write_private",
+]
+
+# No file of a home or of an enrolment comes near this; it bounds what a wrong path makes us read.
+MAX_FILE_BYTES: Final = 4 * 2**20
+
+
+def read_private(path: Path, *, shown: str | None = None, root_may_own: bool = False) -> bytes:
+    """
+    The bytes of a private file, after its owner, mode and kind were checked on the open file.
+
+    Args:
+        path: Where it is.
+        shown: Its name in messages; the path if None.
+        root_may_own: Accept a file of root's, as credentials of the system manager are.
+
+    Raises:
+        KeyFileError: It is missing, a link, another user's, or open to others.
+        StorageError: It can't be read.
+    """
+    name = str(path) if shown is None else shown
+    # O_NONBLOCK: a pipe put in the file's place must not make us wait.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with _explained("read", path, name):
+        descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "rb") as file:
+        _check_private(os.fstat(descriptor), path, name, root_may_own=root_may_own)
+        with _explained("read", path, name):
+            return _bounded(file.read(MAX_FILE_BYTES + 1), name)
+
+
+def read_plain(path: Path) -> bytes:
+    """
+    The bytes of a file that others may know: a request, a roster, a policy.
+
+    Raises:
+        KeyFileError: It is missing or too large.
+        StorageError: It can't be read.
+    """
+    with _explained("read", path, str(path)), path.open("rb") as file:
+        return _bounded(file.read(MAX_FILE_BYTES + 1), str(path))
+
+
+def write_private(path: Path, data: bytes, *, wipe_old: bool = False) -> None:
+    """
+    Replace a private file, durably: after a crash it is the old one or the new one.
+
+    Args:
+        path: In an existing directory.
+        data: The whole new content.
+        wipe_old: Overwrite the old content with zeros once the new one is durable. Best effort: a
+            journal or a flash controller may keep a copy.
+
+    Raises:
+        StorageError: It could not be written; the old file is untouched.
+    """
+    old = _open_to_wipe(path) if wipe_old else None
+    try:
+        _replace(path, data, 0o600)
+        if old is not None:
+            with _explained("write", path, str(path)):
+                os.pwrite(old, bytes(os.fstat(old).st_size), 0)
+                os.fsync(old)
+    finally:
+        if old is not None:
+            os.close(old)
+
+
+def write_plain(path: Path, data: bytes) -> None:
+    """
+    Replace a file that others may read, durably; the mode is 0644 within the umask.
+
+    Raises:
+        StorageError: It could not be written; the old file is untouched.
+    """
+    _replace(path, data, 0o644)
+
+
+def make_private_directory(path: Path) -> None:
+    """
+    Make a directory that only we may enter, or take an existing one that already is so.
+
+    Raises:
+        KeyFileError: What is there is not a directory of ours that is closed to others.
+        StorageError: It can't be made.
+    """
+    with _explained("make", path, str(path)):
+        path.mkdir(mode=0o700, exist_ok=True)
+    check_private_directory(path)
+
+
+def check_private_directory(path: Path, *, shown: str | None = None) -> None:
+    """
+    Refuse a directory that is a link, another user's, or open to others.
+
+    Raises:
+        KeyFileError: It is one of these, or missing.
+    """
+    name = str(path) if shown is None else shown
+    with _explained("read", path, name):
+        status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise _link(name)
+    if not stat.S_ISDIR(status.st_mode):
+        raise KeyFileError(f"{name} is not a directory")
+    _check_owner_and_mode(status, path, name, root_may_own=False)
+
+
+def _check_private(status: os.stat_result, path: Path, name: str, *, root_may_own: bool) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyFileError(f"{name} is not a regular file; not used", slug="open-permissions")
+    _check_owner_and_mode(status, path, name, root_may_own=root_may_own)
+
+
+def _check_owner_and_mode(
+    status: os.stat_result, path: Path, name: str, *, root_may_own: bool
+) -> None:
+    ours = os.geteuid()
+    if status.st_uid != ours and not (root_may_own and status.st_uid == 0):
+        raise KeyFileError(
+            f"{name} belongs to another user (uid {status.st_uid}, we are {ours}); not used",
+            slug="open-permissions",
+            hint=f"`chown {ours} {shlex.quote(str(path))}` if it is yours",
+        )
+    closed = 0o077
+    if root_may_own and status.st_uid == 0 and status.st_gid == 0:
+        # systemd grants a service its credential by an access list, which shows as the group's
+        # bits; the group itself is root's own.
+        closed = 0o037
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & closed:
+        private = "700" if stat.S_ISDIR(status.st_mode) else "600"
+        raise KeyFileError(
+            f"{name} can be {_access(mode)} by other users (mode {mode:04o}); not used",
+            slug="open-permissions",
+            hint=f"`chmod {private} {shlex.quote(str(path))}`; "
+            "if others had access, `overlap keys rotate`",
+        )
+
+
+def _access(mode: int) -> str:
+    return "read" if mode & 0o044 else "changed" if mode & 0o022 else "entered"
+
+
+def _link(name: str) -> KeyFileError:
+    return KeyFileError(
+        f"{name} is a symbolic link; not used",
+        slug="open-permissions",
+        hint="put the file or folder itself there, or name the place it points to",
+    )
+
+
+def _bounded(data: bytes, name: str) -> bytes:
+    if len(data) > MAX_FILE_BYTES:
+        raise KeyFileError(f"{name}: expected at most {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    prefix = f".{path.name}."
+    with _explained("write", path, str(path)):
+        # What an earlier crash left may hold a sealed key that must not outlive its epoch.
+        for stale in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+            stale.unlink(missing_ok=True)
+        temporary = path.with_name(f"{prefix}{secrets.token_hex(8)}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    # A rename is durable only once the directory itself is.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_to_wipe(path: Path) -> int | None:
+    try:
+        with _explained("write", path, str(path)):
+            return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except KeyFileError as missing:
+        if missing.slug == "open-permissions":
+            raise
+        return None
+
+
+@contextmanager
+def _explained(verb: str, path: Path, name: str) -> Iterator[None]:
+    """Turn an error of the operating system into one that says what could not be done."""
+    try:
+        yield
+    except FileNotFoundError:
+        gone = name if verb == "read" else f"the folder {path.parent}"
+        raise KeyFileError(f"{gone} is missing") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _link(name) from None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"cannot {verb} {name}: no space in {path.parent}",
+                slug="disk-full",
+                hint="free space, run it again",
+            ) from None
+        raise StorageError(f"cannot {verb} {name}: {error.strerror}") from None
