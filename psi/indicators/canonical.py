@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The canonical form of an indicator: one spelling, `kind:value`, whatever a feed wrote.
+
+    >>> canonicalise("hXXps://Evil[.]com/a")
+    Canonical(url)
+    >>> canonicalise("Evil[.]com:8080").text
+    'domain:evil.com'
+    >>> canonicalise("10.0.0.1")
+    Reject(reason=<Reason.RESERVED_IP: 'reserved-ip'>)
+
+It holds for every value that `canonicalise(canonicalise(x).text) == canonicalise(x)`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from psi.indicators.addresses import V4_PATTERN, address_or_network
+from psi.indicators.domains import DOMAIN_PATTERN, MAX_DOMAIN, domain_element, email_element
+from psi.indicators.hashes import (
+    HEX_PATTERN,
+    TRIVIAL,
+    hash_element,
+    ja4_element,
+    jarm_element,
+)
+from psi.indicators.kinds import Kind
+from psi.indicators.profile import Profile
+from psi.indicators.reasons import Reason
+from psi.indicators.refang import refang
+from psi.indicators.reserved import SPECIAL_TLDS, is_reserved_v4_text
+from psi.indicators.tlds import TLDS
+from psi.indicators.type_names import FORM_FAILURE, Form, form_of, is_type_name
+from psi.indicators.urls import CanonicalUrl, schemeless_url, url
+
+__all__ = ["MAX_VALUE", "Canonical", "Canonicaliser", "Elements", "Reject", "canonicalise"]
+
+MAX_VALUE: Final = 4096  # bytes, as read and as an element
+
+#: What a value becomes: an element, several (`domain|ip`, expansion, derived hosts), or a reason.
+Elements = bytes | tuple[bytes, ...] | Reason
+
+# A path of a plain URL: nothing to unescape or escape, no dot segment, no end that is stripped.
+_SEGMENT: Final = r"/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~!$&*+,;=:@-]*"
+_PLAIN: Final = re.compile(
+    rf"({V4_PATTERN})|({HEX_PATTERN})|({DOMAIN_PATTERN})"
+    rf"|(https?://{DOMAIN_PATTERN}(?:{_SEGMENT})+(?:\?[A-Za-z0-9._~!$&*+,;=:@/?-]*[A-Za-z0-9=])?"
+    r"(?<![,;.]))"
+)
+_V4, _HEX, _DOMAIN = 1, 2, 3
+
+_SPACE: Final = "".join(
+    [
+        " \t\n\r\f\v\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff",
+        "".join(map(chr, range(0x2000, 0x2010))),  # spaces, zero-width marks, direction marks
+        "".join(map(chr, range(0x202A, 0x202F))),  # direction embeddings
+        "".join(map(chr, range(0x2066, 0x206A))),  # direction isolates
+    ]
+)
+_QUOTES: Final = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_NOT_UTF8: Final = re.compile("[\ud800-\udfff\ufffd]")
+_TRUNCATED: Final = re.compile(r"\u2026|\.\.\.[\])}]?$")
+_LABEL: Final = re.compile(r"([A-Za-z][A-Za-z0-9 _-]{1,19})\s*:\s*(?![/\\])(.+)", re.DOTALL)
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(?:(//)|[/\\])", re.IGNORECASE)
+_URL_SCHEMES: Final = frozenset({"http", "https", "ftp"})
+_DASH: Final = r"[\s_\u2010-\u2015\u2212-]+"
+_CVE: Final = re.compile(rf"CVE{_DASH}([0-9]{{4}}){_DASH}([0-9]{{4,19}})\.?", re.IGNORECASE)
+_WHITE: Final = re.compile(r"\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A value in canonical form; `repr` shows the kind only."""
+
+    elements: tuple[bytes, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the first element."""
+        return Kind(self.elements[0].partition(b":")[0].decode())
+
+    @property
+    def value(self) -> str:
+        """The first element without its kind."""
+        return self.elements[0].partition(b":")[2].decode()
+
+    @property
+    def text(self) -> str:
+        """The first element, `kind:value`."""
+        return self.elements[0].decode()
+
+    def __repr__(self) -> str:
+        return f"Canonical({', '.join(e.partition(b':')[0].decode() for e in self.elements)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A value that is not used, and why."""
+
+    reason: Reason
+
+
+class Canonicaliser:
+    """
+    Canonical forms under one profile.
+
+    Args:
+        profile: The matching rules.
+        allow_reserved: Let private addresses and local names in.
+    """
+
+    def __init__(self, profile: Profile, *, allow_reserved: bool = False) -> None:
+        self._fold = profile.fold_https
+        self._derive = profile.derive_host
+        self._expand = profile.expand_v4
+        self._allow = allow_reserved
+        self._forms: dict[str | None, Form] = {}
+
+    def elements(  # noqa: PLR0911  # one return a kind
+        self, text: str, type_hint: str | None = None
+    ) -> Elements:
+        """What a value becomes; see `Elements`."""
+        form = self._forms.get(type_hint)
+        if form is None:
+            form = self._forms[type_hint] = form_of(type_hint)
+        if form in _OWN_RULES:
+            return self._typed(text, form)
+        # Most values of real feeds are written canonically already; this saves two thirds.
+        match = _PLAIN.fullmatch(text)
+        if match is None:
+            return self._general(text, form)
+        group = match.lastindex
+        if group == _V4:
+            if not self._allow and is_reserved_v4_text(text):
+                return Reason.RESERVED_IP
+            return b"ip:" + text.encode()
+        if group == _HEX:
+            return Reason.TRIVIAL_HASH if text in TRIVIAL else f"hex{len(text)}:{text}".encode()
+        host = text if group == _DOMAIN else text.split("/", 3)[2]
+        tld = host[host.rfind(".") + 1 :]
+        if tld in SPECIAL_TLDS or "xn--" in host or len(host) > MAX_DOMAIN:
+            return self._general(text, form)
+        if group == _DOMAIN:
+            if tld in TLDS or form is not Form.UNTYPED:
+                return b"domain:" + text.encode()
+            return FORM_FAILURE.get(form, Reason.NOT_DOMAIN)
+        if self._fold and text.startswith("https"):
+            text = "http" + text[len("https") :]
+        element = b"url:" + text.encode()
+        if len(element) > MAX_VALUE:
+            return Reason.TOO_LONG
+        return (element, b"domain:" + host.encode()) if self._derive else element
+
+    def _typed(self, text: str, form: Form) -> Elements:
+        """The forms that free text cannot take."""
+        if form is Form.NOT_EXACT:
+            return Reason.NOT_EXACT
+        if form is Form.CANARY:
+            return Reason.CANARY
+        cleaned = _clean(text)
+        if isinstance(cleaned, Reason):
+            return cleaned
+        if (labelled := _LABEL.fullmatch(cleaned)) and form_of(labelled[1]) is form:
+            cleaned = labelled[2]
+        return jarm_element(cleaned) if form is Form.JARM else ja4_element(cleaned)
+
+    def _general(self, text: str, form: Form) -> Elements:
+        """Canonicalise until it stands still, which two rounds nearly always show."""
+        result = self._once(text, form)
+        for _ in range(_ROUNDS):
+            if not isinstance(result, tuple) or not result[0].startswith(b"url:"):
+                return result
+            plain = result[0][len(b"url:") :].decode()
+            again = self._once(plain, form)
+            if again == result:
+                return result if self._derive else result[0]
+            result = again
+        return Reason.NOT_URL if isinstance(result, tuple) else result
+
+    def _once(self, text: str, form: Form) -> Elements:
+        cleaned = _clean(text)
+        if isinstance(cleaned, Reason):
+            return cleaned
+        if (labelled := _LABEL.fullmatch(cleaned)) and is_type_name(labelled[1]):
+            by_label = form_of(labelled[1])
+            if by_label in _OWN_RULES:
+                return self._typed(labelled[2], by_label)
+            return self._once(labelled[2], by_label if form is Form.UNTYPED else form)
+        result = self._dispatch(cleaned, form)
+        if result is Reason.NOT_DOMAIN:
+            return FORM_FAILURE.get(form, result)
+        if isinstance(result, bytes) and len(result) > MAX_VALUE:
+            return Reason.TOO_LONG
+        return result
+
+    def _dispatch(  # noqa: PLR0911  # one return a kind
+        self, text: str, form: Form
+    ) -> Elements:
+        """Try the kinds, the ones with an unmistakable shape first."""
+        typed = form is not Form.UNTYPED
+        if match := _SCHEME.match(text):
+            if match[1].lower() in _URL_SCHEMES:
+                return self._url(url(text, fold_https=self._fold, allow_reserved=self._allow))
+            if match[2]:
+                return Reason.URL_SCHEME
+        if match := _CVE.fullmatch(text):
+            return f"cve:CVE-{match[1]}-{match[2]}".encode()
+        if "|" in text:
+            return self._composite(text, form)
+        if _WHITE.search(text):
+            return Reason.NOT_EMAIL if "@" in text else Reason.NOT_DOMAIN
+        if "@" in text and "/" not in text:
+            return email_element(text, typed=typed, allow_reserved=self._allow)
+        hashed = hash_element(text)
+        if hashed is not None:
+            return hashed
+        address = address_or_network(text, expand_v4=self._expand, allow_reserved=self._allow)
+        if address is not None:
+            return address
+        if "/" in text or "?" in text:
+            return self._url(
+                schemeless_url(text, typed=typed, fold_https=self._fold, allow_reserved=self._allow)
+            )
+        domain = domain_element(text, typed=typed, allow_reserved=self._allow)
+        if isinstance(domain, bytes) and not text.isascii():
+            # Digits of another script come out of UTS-46 as ASCII, and `1.2.3.4` is no name.
+            return self._dispatch(domain[len(b"domain:") :].decode(), form)
+        return domain
+
+    def _url(self, found: CanonicalUrl | Reason) -> Elements:
+        """URL and host; the host is taken off again when the profile does not ask for it."""
+        if isinstance(found, Reason):
+            return found
+        element = f"url:{found.text}".encode()
+        return Reason.TOO_LONG if len(element) > MAX_VALUE else (element, found.host)
+
+    def _composite(self, text: str, form: Form) -> Elements:
+        """`filename|hash` is the hash, `domain|ip` is both, `value|port` is the value."""
+        left, _, right = text.rpartition("|")
+        left, right = left.strip(), right.strip()
+        if right.isascii() and right.isdigit() and len(right) <= _PORT_DIGITS:
+            return self._once(left, form)
+        hashed = hash_element(right)
+        if hashed is not None:
+            return hashed
+        typed = form is not Form.UNTYPED
+        name = domain_element(left, typed=typed, allow_reserved=self._allow)
+        address = address_or_network(right, expand_v4=0, allow_reserved=self._allow)
+        if isinstance(name, bytes) and isinstance(address, bytes):
+            return (name, address)
+        return Reason.NOT_DOMAIN
+
+
+_OWN_RULES: Final = frozenset({Form.JARM, Form.JA4, Form.NOT_EXACT, Form.CANARY})
+_ROUNDS: Final = 4
+_PORT_DIGITS: Final = 5
+
+
+def _clean(text: str) -> str | Reason:
+    """The refanged value without white space, quotes and punctuation around it."""
+    if len(text) > MAX_VALUE:
+        return Reason.TOO_LONG
+    if _NOT_UTF8.search(text):
+        return Reason.BAD_ENCODING
+    while True:
+        cleaned = text.lstrip(_SPACE + _QUOTES).rstrip(_SPACE + _QUOTES + ",;")
+        if cleaned.startswith("<") and cleaned.endswith(">"):
+            cleaned = cleaned[1:-1]
+        if cleaned == text:
+            break
+        text = cleaned
+    if not text:
+        return Reason.EMPTY
+    if _CONTROL.search(text):
+        return Reason.CONTROL_CHARACTER
+    if _TRUNCATED.search(text):
+        return Reason.TRUNCATED
+    return refang(text)
+
+
+def canonicalise(
+    text: str,
+    type_hint: str | None = None,
+    profile: Profile | None = None,
+    *,
+    allow_reserved: bool = False,
+) -> Canonical | Reject:
+    """
+    The canonical form of one value.
+
+    Args:
+        text: As written; defanged or not.
+        type_hint: The type that stands beside it (`ip-dst`, `sha256`, `domain` ...), if any.
+        profile: The matching rules; the default profile when None.
+        allow_reserved: Let private addresses and local names in.
+    """
+    chosen = Profile.default() if profile is None else profile
+    found = Canonicaliser(chosen, allow_reserved=allow_reserved).elements(text, type_hint)
+    if isinstance(found, Reason):
+        return Reject(found)
+    return Canonical((found,) if isinstance(found, bytes) else found)

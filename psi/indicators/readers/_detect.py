@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a file is, told by its content; the name is not asked."""
+
+import re
+from typing import Final
+
+from psi.indicators.readers._open import Opened
+from psi.indicators.readers.csv import sample_lines, sniff_delimiter
+
+__all__ = ["FORMAT_NAMES", "detect"]
+
+# What can't be read (yet), in words.
+FORMAT_NAMES: Final = {
+    "binary": "a binary file",
+    "json": "JSON",
+    "xml": "XML",
+}
+
+_JSON: Final = re.compile(r"\s*(?:\{|\[\s*(?:[\[{\"]|\]\s*$))")
+_XML: Final = re.compile(r"\s*<(?:\?xml|![A-Za-z\[-]|[A-Za-z][\w:.-]*(?:\s|/?>))")
+_COMMENT: Final = re.compile(r"\s*(?:[#;]|//\s)")
+
+
+def detect(opened: Opened) -> str:
+    """The format: `text`, `csv`, or a key of `FORMAT_NAMES`."""
+    if opened.is_binary:
+        return "binary"
+    if _JSON.match(opened.head):
+        return "json"
+    if _XML.match(opened.head):
+        return "xml"
+    lines = [
+        line for line in sample_lines(opened.head) if line.strip() and not _COMMENT.match(line)
+    ]
+    return "csv" if sniff_delimiter(lines) else "text"

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+CSV: delimiter and columns found by content, quotes and line breaks in cells, defanged cells.
+
+Which columns are read is decided in `_columns`; this module makes rows out of lines.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from typing import Final
+
+from psi.indicators.readers._base import Record, Scan
+from psi.indicators.readers._columns import Columns, choose_columns
+from psi.indicators.readers._open import MAX_LINE, Opened
+from psi.indicators.readers._split import split_values
+from psi.indicators.reasons import Reason
+
+__all__ = ["DELIMITERS", "Row", "read_csv", "rows", "sample_lines", "sniff_delimiter"]
+
+DELIMITERS: Final = ("\t", ";", ",", "|")
+_MAX_RECORD_LINES: Final = 200  # a cell with more lines is a quote that was never closed
+_SAMPLE_ROWS: Final = 200
+_COMMENT: Final = re.compile(r"\s*(?:#|//\s)")
+_MANY: Final = re.compile(r"[\s,;|]")
+_EMPTY_CELLS: Final = frozenset(
+    {"", "-", "--", "?", "n/a", "na", "nan", "nil", "none", "null", "tbd", "unknown"}
+)
+
+#: The cells of a record and its first line; None where the record is damaged.
+Row = tuple[list[str] | None, int]
+
+
+def _open_quote(text: str, delimiter: str) -> bool:
+    """Whether a quoted cell is still open at the end of the text."""
+    if text.count('"') % 2 == 0:
+        return False
+    # A quote within an unquoted cell (5" disk) opens nothing.
+    return re.search(rf'(?:^|{re.escape(delimiter)})\s*"(?:[^"]|"")*\Z', text) is not None
+
+
+def _cells(text: str, delimiter: str) -> list[str] | None:
+    """The cells of a record with quotes in it; None where the quoting makes no sense."""
+    csv.field_size_limit(3 * MAX_LINE)
+    try:
+        return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return None
+
+
+def sample_lines(head: str) -> list[str]:
+    """The first lines of a file, none of them cut in the middle."""
+    lines = head.split("\n", 2 * _SAMPLE_ROWS)
+    return lines[:-1] or lines
+
+
+def rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+    """
+    The records of a CSV; comment lines and blank lines are left out.
+
+    A quote without an end does not swallow what follows: its line is damaged, the next is read
+    as if nothing had been.
+    """
+    source = enumerate(lines, 1)
+    again: list[tuple[int, str]] = []
+    while True:
+        number, line = again.pop() if again else next(source, (0, ""))
+        if number == 0:
+            return
+        if not line.strip() or _COMMENT.match(line):
+            continue
+        if '"' not in line:
+            yield line.split(delimiter), number
+            continue
+        record, taken = line, list[tuple[int, str]]()
+        while _open_quote(record, delimiter):
+            more = again.pop() if again else next(source, (0, ""))
+            if more[0] == 0 or len(taken) >= _MAX_RECORD_LINES or len(record) > MAX_LINE:
+                if more[0]:
+                    taken.append(more)
+                again.extend(reversed(taken))
+                yield None, number
+                break
+            taken.append(more)
+            record += "\n" + more[1]
+        else:
+            yield _cells(record, delimiter), number
+
+
+def sniff_delimiter(lines: list[str]) -> str | None:
+    """
+    The delimiter of a table, or None when the lines are no table.
+
+    Nearly every record has it, and most have it equally often.
+    """
+    best: tuple[float, str] | None = None
+    for delimiter in DELIMITERS:
+        widths = [len(cells) for cells, _ in rows(lines, delimiter) if cells is not None]
+        wide = [width for width in widths if width > 1]
+        if not wide or len(wide) < 0.8 * len(widths):
+            continue
+        usual = max(wide.count(width) for width in set(wide))
+        share = usual / len(widths)
+        if share >= 0.6 and (best is None or share > best[0]):
+            best = (share, delimiter)
+    return best[1] if best else None
+
+
+def read_csv(opened: Opened, scan: Scan) -> Iterator[Record]:
+    """The values of the chosen columns, row by row."""
+    delimiter = sniff_delimiter(sample_lines(opened.head)) or ","
+    source = rows(opened.lines(), delimiter)
+    sample = list(islice(source, _SAMPLE_ROWS))
+    columns = choose_columns([cells for cells, _ in sample if cells is not None], scan)
+    header = columns.has_header
+    for cells, number in chain(sample, source):
+        if cells is None:
+            scan.reject("", number, Reason.BROKEN_QUOTE)
+        elif header:
+            header = False
+        elif columns.values:
+            yield from _row(cells, number, columns, scan)
+        else:
+            scan.reject(delimiter.join(cells), number, Reason.PROSE)
+
+
+def _row(cells: list[str], number: int, columns: Columns, scan: Scan) -> Iterator[Record]:
+    row_type = columns.type_of(cells)
+    for index, column_type in columns.values:
+        cell = cells[index].strip() if index < len(cells) else ""
+        if cell.lower() in _EMPTY_CELLS:
+            continue
+        hint = column_type or row_type
+        if _MANY.search(cell):
+            for value in split_values(cell, partial(scan.is_value, type_hint=hint)):
+                yield value, hint, number
+        else:
+            yield cell, hint, number
