@@ -6,26 +6,20 @@ The options are parsed by click like any other, so `-o --json` still names a fil
 callbacks fills the one `Settings` of this call.
 """
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from psi.errors import UsageError
+from psi.trust.names import did_you_mean
 from psi_cli._settings import Settings
 from psi_cli._version import show_version
 
-__all__ = ["Command", "Group", "did_you_mean"]
+__all__ = ["Command", "Group"]
 
 _EVERYWHERE: Final = "--home DIR, --json, -v, -vv, -q, --color WHEN, --version"
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """`; did you mean check?` when one of the known names is close, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _set_home(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -151,7 +145,7 @@ class Group(click.Group):
         name = args[0]
         if name not in self.commands and not ctx.resilient_parsing:
             raise UsageError(
-                f"no command {ctx.command_path} {name}{did_you_mean(name, list(self.commands))}",
+                f"no command {ctx.command_path} {name}{did_you_mean(name, self.commands)}",
                 hint=f"`{ctx.command_path} --help` lists the commands",
             )
         return super().resolve_command(ctx, args)

@@ -6,11 +6,13 @@ With `--json` stdout stays empty and the last line of stderr is an `overlap-erro
 """
 
 import json
+import os
 from pathlib import Path
 
 import click
 
 from psi.errors import PsiError, UsageError
+from psi.trust.home import find_home
 from psi_cli._bug import trace, write_report
 from psi_cli._format import rfc3339
 from psi_cli._settings import Settings
@@ -56,8 +58,8 @@ def report(error: PsiError, settings: Settings) -> int:
 
 def report_bug(error: Exception, settings: Settings, *, message: str | None = None) -> int:
     """Say an unexpected failure and leave a file without values; gives the exit code."""
-    directories = [] if settings.home is None else [settings.home / "state"]
-    file = write_report(error, [*directories, Path.cwd()])
+    state = find_home(settings.home, os.environ) / "state"
+    file = write_report(error, [state, Path.cwd()])
     kept = f"; {settings.kept}" if settings.kept else ""
     hint = f"report {file}: versions and a traceback, no values" if file else "run it with -vv"
     return _say(

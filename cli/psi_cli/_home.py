@@ -10,6 +10,7 @@ import click
 
 from psi.errors import KeyFileError
 from psi.trust.home import Home, find_home
+from psi.trust.roster_store import RosterStore
 from psi.trust.unlock import KeyFileUnlock, PassphraseUnlock, UnlockSource, find_unlock_file
 from psi_cli._settings import Settings
 from psi_cli._tty import ask_secret
@@ -33,12 +34,11 @@ def home_stage(settings: Settings) -> Stage:
     """
     path = home_path(settings)
     try:
-        home = Home.open(path)
+        return "joined" if RosterStore(Home.open(path)).joined else "new"
     except KeyFileError as error:
         if error.slug != "no-home":
             raise
         return "alliance" if (path / "requests").is_dir() else "none"
-    return "joined" if any(home.alliance.iterdir()) else "new"
 
 
 def unlock_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -46,8 +46,9 @@ def ask_secret(settings: Settings, prompt: str, *, flag: str) -> bytes:
         UsageError: Nobody can be asked.
     """
     with _terminal(settings, prompt, flag) as descriptor:
-        _write(descriptor, f"{escape(prompt)}: ")
+        # Echo goes first: what is typed after the prompt is neither shown nor flushed.
         with _without_echo(descriptor):
+            _write(descriptor, f"{escape(prompt)}: ")
             secret = _read_line(descriptor)
         _write(descriptor, "\n")
         return secret.encode("utf-8", "surrogateescape")

@@ -108,3 +108,7 @@ def _sigterm_raises() -> Iterator[None]:
 
 def _on_sigterm(_: int, __: FrameType | None) -> None:
     raise _TerminatedError
+
+
+if __name__ == "__main__":
+    main()
