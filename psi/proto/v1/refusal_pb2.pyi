@@ -34,7 +34,8 @@ class Refusal(_message.Message):
     SESSIONS_FIELD_NUMBER: _builtins.int
     SESSIONS_USED_FIELD_NUMBER: _builtins.int
     SERIAL_FIELD_NUMBER: _builtins.int
-    SKEW_MS_FIELD_NUMBER: _builtins.int
+    SKEW_S_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
     slug: _builtins.str
     """Stable name of the reason, at most 64 bytes of a-z and '-' (docs/errors.md). Source: server."""
     chunk: _builtins.int
@@ -55,8 +56,10 @@ class Refusal(_message.Message):
     """Checks used in this epoch. Source: the server's ledger."""
     serial: _builtins.int
     """Serial of the server's current roster. Source: server."""
-    skew_ms: _builtins.int
-    """How far the clocks are apart, milliseconds. Source: the hello and the server's clock."""
+    skew_s: _builtins.int
+    """How far the clocks are apart, seconds. Source: the hello and the server's clock."""
+    limit: _builtins.int
+    """Indicators that one check may have. Source: the smaller of roster and policy."""
     def __init__(
         self,
         *,
@@ -70,11 +73,12 @@ class Refusal(_message.Message):
         sessions: _builtins.int | None = ...,
         sessions_used: _builtins.int | None = ...,
         serial: _builtins.int | None = ...,
-        skew_ms: _builtins.int | None = ...,
+        skew_s: _builtins.int | None = ...,
+        limit: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_chunk", b"_chunk", "_index", b"_index", "_left", b"_left", "_needed", b"_needed", "_renews_at", b"_renews_at", "_retry_after_ms", b"_retry_after_ms", "_serial", b"_serial", "_sessions", b"_sessions", "_sessions_used", b"_sessions_used", "_skew_ms", b"_skew_ms", "chunk", b"chunk", "index", b"index", "left", b"left", "needed", b"needed", "renews_at", b"renews_at", "retry_after_ms", b"retry_after_ms", "serial", b"serial", "sessions", b"sessions", "sessions_used", b"sessions_used", "skew_ms", b"skew_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_chunk", b"_chunk", "_index", b"_index", "_left", b"_left", "_limit", b"_limit", "_needed", b"_needed", "_renews_at", b"_renews_at", "_retry_after_ms", b"_retry_after_ms", "_serial", b"_serial", "_sessions", b"_sessions", "_sessions_used", b"_sessions_used", "_skew_s", b"_skew_s", "chunk", b"chunk", "index", b"index", "left", b"left", "limit", b"limit", "needed", b"needed", "renews_at", b"renews_at", "retry_after_ms", b"retry_after_ms", "serial", b"serial", "sessions", b"sessions", "sessions_used", b"sessions_used", "skew_s", b"skew_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunk", b"_chunk", "_index", b"_index", "_left", b"_left", "_needed", b"_needed", "_renews_at", b"_renews_at", "_retry_after_ms", b"_retry_after_ms", "_serial", b"_serial", "_sessions", b"_sessions", "_sessions_used", b"_sessions_used", "_skew_ms", b"_skew_ms", "chunk", b"chunk", "index", b"index", "left", b"left", "needed", b"needed", "renews_at", b"renews_at", "retry_after_ms", b"retry_after_ms", "serial", b"serial", "sessions", b"sessions", "sessions_used", b"sessions_used", "skew_ms", b"skew_ms", "slug", b"slug"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunk", b"_chunk", "_index", b"_index", "_left", b"_left", "_limit", b"_limit", "_needed", b"_needed", "_renews_at", b"_renews_at", "_retry_after_ms", b"_retry_after_ms", "_serial", b"_serial", "_sessions", b"_sessions", "_sessions_used", b"_sessions_used", "_skew_s", b"_skew_s", "chunk", b"chunk", "index", b"index", "left", b"left", "limit", b"limit", "needed", b"needed", "renews_at", b"renews_at", "retry_after_ms", b"retry_after_ms", "serial", b"serial", "sessions", b"sessions", "sessions_used", b"sessions_used", "skew_s", b"skew_s", "slug", b"slug"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__chunk: _TypeAlias = _typing.Literal["chunk"]  # noqa: Y015
     _WhichOneofArgType__chunk: _TypeAlias = _typing.Literal["_chunk", b"_chunk"]  # noqa: Y015
@@ -82,6 +86,8 @@ class Refusal(_message.Message):
     _WhichOneofArgType__index: _TypeAlias = _typing.Literal["_index", b"_index"]  # noqa: Y015
     _WhichOneofReturnType__left: _TypeAlias = _typing.Literal["left"]  # noqa: Y015
     _WhichOneofArgType__left: _TypeAlias = _typing.Literal["_left", b"_left"]  # noqa: Y015
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
     _WhichOneofReturnType__needed: _TypeAlias = _typing.Literal["needed"]  # noqa: Y015
     _WhichOneofArgType__needed: _TypeAlias = _typing.Literal["_needed", b"_needed"]  # noqa: Y015
     _WhichOneofReturnType__renews_at: _TypeAlias = _typing.Literal["renews_at"]  # noqa: Y015
@@ -94,14 +100,16 @@ class Refusal(_message.Message):
     _WhichOneofArgType__sessions: _TypeAlias = _typing.Literal["_sessions", b"_sessions"]  # noqa: Y015
     _WhichOneofReturnType__sessions_used: _TypeAlias = _typing.Literal["sessions_used"]  # noqa: Y015
     _WhichOneofArgType__sessions_used: _TypeAlias = _typing.Literal["_sessions_used", b"_sessions_used"]  # noqa: Y015
-    _WhichOneofReturnType__skew_ms: _TypeAlias = _typing.Literal["skew_ms"]  # noqa: Y015
-    _WhichOneofArgType__skew_ms: _TypeAlias = _typing.Literal["_skew_ms", b"_skew_ms"]  # noqa: Y015
+    _WhichOneofReturnType__skew_s: _TypeAlias = _typing.Literal["skew_s"]  # noqa: Y015
+    _WhichOneofArgType__skew_s: _TypeAlias = _typing.Literal["_skew_s", b"_skew_s"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__chunk) -> _WhichOneofReturnType__chunk | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__index) -> _WhichOneofReturnType__index | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__left) -> _WhichOneofReturnType__left | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__needed) -> _WhichOneofReturnType__needed | None: ...
     @_typing.overload
@@ -115,6 +123,6 @@ class Refusal(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sessions_used) -> _WhichOneofReturnType__sessions_used | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__skew_ms) -> _WhichOneofReturnType__skew_ms | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skew_s) -> _WhichOneofReturnType__skew_s | None: ...
 
 Global___Refusal: _TypeAlias = Refusal  # noqa: Y015

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+TLS credentials of both sides (docs/protocol.md, section 3).
+
+There is no certification authority: each certificate is its own root. A server trusts the
+certificates of the roster, a client the one or two of the server it calls. That is a first sieve;
+a certificate that one rostered member made for another's name passes it and is refused by
+`psi.transport.auth`.
+"""
+
+from collections.abc import Callable
+
+import grpc
+
+from psi.errors import TransportError
+from psi.transport.leaf import certificates_of
+from psi.transport.seams import OwnIdentity, Trusted
+from psi.trust.certificates import to_pem
+
+__all__ = ["client_credentials", "server_credentials"]
+
+
+def server_credentials(
+    identity: OwnIdentity, rosters: Callable[[], Trusted]
+) -> grpc.ServerCredentials:
+    """
+    Credentials that require a certificate of the roster in force when a connection begins.
+
+    Raises:
+        TransportError: The roster lists no certificate at all.
+    """
+    own = (identity.tls_key_pem, to_pem(identity.certificate_der))
+    # One entry: the roster that the configuration was made from. grpc calls us on every new
+    # connection, and reading 100 certificates each time would be work for whoever connects.
+    made: list[tuple[Trusted, grpc.ServerCertificateConfiguration]] = []
+
+    def configuration() -> grpc.ServerCertificateConfiguration:
+        trusted = rosters()
+        if made and made[0][0] is trusted:
+            return made[0][1]
+        fresh = grpc.ssl_server_certificate_configuration([own], _roots(trusted))
+        made[:] = [(trusted, fresh)]
+        return fresh
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(), configuration, require_client_authentication=True
+    )
+
+
+def client_credentials(
+    identity: OwnIdentity, trusted: Trusted, server: str
+) -> grpc.ChannelCredentials:
+    """
+    Credentials for calls to one server of the roster, and to no other.
+
+    Raises:
+        TransportError: The roster lists no certificate of that server.
+    """
+    return grpc.ssl_channel_credentials(
+        root_certificates=_roots(trusted, server),
+        private_key=identity.tls_key_pem,
+        certificate_chain=to_pem(identity.certificate_der),
+    )
+
+
+def _roots(trusted: Trusted, name: str | None = None) -> bytes:
+    roots = b"".join(to_pem(der) for der in certificates_of(trusted, name))
+    if not roots:
+        # Without roots of ours grpc would take the machine's.
+        raise TransportError(
+            f"roster {trusted.roster.serial} has no certificate of {name or 'any member'}",
+            slug="bad-roster",
+            hint="`overlap roster update`; else ask the operator",
+        )
+    return roots
