@@ -2,9 +2,22 @@
 """Times and durations as people read them. Counts, shares and bytes are in `psi.results.text`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
-__all__ = ["ago", "clock", "date", "day", "duration", "in_time", "moment", "renewal", "rfc3339"]
+__all__ = [
+    "ago",
+    "clock",
+    "date",
+    "day",
+    "duration",
+    "in_time",
+    "moment",
+    "per_period",
+    "renewal",
+    "rfc3339",
+    "tilde",
+]
 
 _UNITS: Final = ((86_400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
 
@@ -72,3 +85,17 @@ def ago(seconds: float) -> str:
 def renewal(unix_s: float, now_s: float) -> str:
     """A deadline: Mon 2026-11-30 00:00 UTC (in 3 days 4 h)."""
     return f"{day(unix_s)} {clock(unix_s)} ({in_time(unix_s - now_s)})"
+
+
+def per_period(seconds: int) -> str:
+    """How often a budget renews: a week, a day, in 14 days."""
+    names = {604_800: "a week", 86_400: "a day", 3600: "an hour"}
+    return names.get(seconds) or f"in {duration(seconds)}"
+
+
+def tilde(path: Path) -> str:
+    """A path as a person would type it: ~ for their own folder."""
+    home = Path.home()
+    if path.is_relative_to(home) and home != Path("/"):
+        return str(Path("~") / path.relative_to(home))
+    return str(path)

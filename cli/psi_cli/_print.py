@@ -5,6 +5,7 @@ Everything that reaches the terminal: stdout has the result alone, stderr all th
 Colour repeats a word and never replaces it; it is one of the terminal's 16.
 """
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -91,6 +92,10 @@ class Screen:
                 hint="the output is not complete; free space, or write to another file",
             ) from None
 
+    def object(self, what: str, fields: Mapping[str, object]) -> None:
+        """One JSON object on stdout, `"format": "overlap-<what>/1"` first."""
+        self.out(json.dumps({"format": f"overlap-{what}/1", **fields}) + "\n")
+
     def row(self, label: str, text: str) -> None:
         """One line of a result on stdout: label, text."""
         self.out(f"{self._labelled(sys.stdout, label, text)}\n")
@@ -125,7 +130,7 @@ class Screen:
         return self._paint(sys.stdout, text, "dim")
 
     def _labelled(self, stream: TextIO, label: str, text: str) -> str:
-        left = self._paint(stream, f"{escape(label):{LABEL_WIDTH}}", _WORDS.get(label, "dim"))
+        left = self._paint(stream, f"{escape(label):{LABEL_WIDTH - 1}} ", _WORDS.get(label, "dim"))
         return left + escape(text)
 
     def _paint(self, stream: TextIO, text: str, paint: Paint) -> str:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `overlap --version` says; none of the libraries is imported for it but the kernel."""
 
-import json
 import platform
 from importlib import import_module, metadata
 
@@ -38,7 +37,7 @@ def show_version(settings: Settings, *, verbose: bool, as_json: bool) -> None:
     """Print the version, with `-v` what it stands on, with `--json` both as an object."""
     screen = settings.screen
     if as_json or settings.json:
-        screen.out(json.dumps({"format": "overlap-version/1", **versions()}) + "\n")
+        screen.object("version", versions())
         return
     screen.out(f"overlap {_version.__version__}\n")
     if verbose:

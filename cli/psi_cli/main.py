@@ -29,6 +29,10 @@ from psi_cli._errors import (
 from psi_cli._print import OutputClosedError
 from psi_cli._settings import Settings, pass_settings
 from psi_cli._welcome import show_welcome
+from psi_cli.commands.alliance import alliance
+from psi_cli.commands.init import init
+from psi_cli.commands.join import join
+from psi_cli.commands.roster import roster
 
 __all__ = ["cli", "main"]
 
@@ -55,6 +59,10 @@ def cli(settings: Settings, context: click.Context) -> None:
     """Find out which threat indicators you and a partner both hold, and show nothing else."""
     if context.invoked_subcommand is None:
         show_welcome(settings)
+
+
+for _command in (init, join, roster, alliance):
+    cli.add_command(_command)
 
 
 def main() -> NoReturn:
