@@ -12,13 +12,14 @@ from typing import Final
 
 from psi.results.result import CheckResult
 
-__all__ = ["COLUMNS", "render_csv"]
+__all__ = ["COLUMNS", "csv_cell", "render_csv"]
 
 COLUMNS: Final = ("kind", "value", "as_written", "file", "line", "peer", "session")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
-def _cell(text: str) -> str:
+def csv_cell(text: str) -> str:
+    """The text of a cell that no spreadsheet runs."""
     # A lone surrogate stands for a byte that was no UTF-8; it can't be written as it is.
     safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return f"'{safe}" if safe.startswith(_FORMULA) else safe
@@ -33,12 +34,12 @@ def render_csv(result: CheckResult) -> str:
         for source in match.sources:
             writer.writerow(
                 (
-                    _cell(match.kind),
-                    _cell(match.value),
-                    _cell(source.as_written),
-                    _cell(source.file),
+                    csv_cell(match.kind),
+                    csv_cell(match.value),
+                    csv_cell(source.as_written),
+                    csv_cell(source.file),
                     source.line,
-                    _cell(result.server),
+                    csv_cell(result.server),
                     result.session,
                 )
             )

@@ -3,15 +3,18 @@
 Output files: whole or not at all, readable by their owner alone, over nothing by accident.
 """
 
+import contextlib
 import errno
 import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from psi.errors import StorageError, UsageError
 
-__all__ = ["check_output", "write_output"]
+__all__ = ["OutputFile", "check_output", "write_output"]
 
 
 def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -49,29 +52,87 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
         raise _exists(path)
 
 
+class OutputFile:
+    """
+    A file of mode 0600 that appears in one step when the `with` block ends without an error.
+
+    Before that, and after an error, its name is as it was.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+        """
+        Args:
+            path: Where the output shall go.
+            force: An existing regular file may be replaced.
+            inputs: Files and directories that are read.
+
+        Raises:
+            StorageError, UsageError: As `check_output`.
+        """
+        check_output(path, force=force, inputs=inputs)
+        self._path = path
+        self._force = force
+        # Begins with a dot: readers of indicators leave such names out.
+        self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+
+    def write(self, data: bytes) -> None:
+        """
+        Add to the file.
+
+        Raises:
+            StorageError: The disk does not take it.
+        """
+        try:
+            self._stream.write(data)
+        except OSError as error:
+            raise _failed(self._path, error) from None
+
+    def __enter__(self) -> Self:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            self._stream = os.fdopen(os.open(self._temporary, flags, 0o600), "wb")
+        except OSError as error:
+            raise _failed(self._path, error) from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        except OSError as failure:
+            raise _failed(self._path, failure) from None
+        finally:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def _publish(self) -> None:
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        if self._force:
+            self._temporary.replace(self._path)
+        else:
+            _move_to_new(self._temporary, self._path)
+        _sync_directory(self._path.parent)
+
+
 def write_output(
     path: Path, data: bytes, *, force: bool = False, inputs: Iterable[Path] = ()
 ) -> None:
     """
-    Write a file of mode 0600 in one step: afterwards it is complete, or as it was before.
+    Write a whole file of mode 0600: afterwards it is complete, or as it was before.
 
     Raises:
         StorageError: There is something at `path` already, or the disk does not take the file.
         UsageError: It is an input, or its directory does not exist.
     """
-    check_output(path, force=force, inputs=inputs)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
-    try:
-        _write_durably(temporary, data)
-        if force:
-            temporary.replace(path)
-        else:
-            _move_to_new(temporary, path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        raise _failed(path, error) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with OutputFile(path, force=force, inputs=inputs) as file:
+        file.write(data)
 
 
 def _is_input(path: Path, inputs: Iterable[Path]) -> bool:
@@ -83,14 +144,6 @@ def _is_input(path: Path, inputs: Iterable[Path]) -> bool:
         if origin.is_dir() and target.is_relative_to(origin):
             return True
     return False
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(descriptor)
 
 
 def _move_to_new(temporary: Path, path: Path) -> None:

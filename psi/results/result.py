@@ -11,17 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from psi.errors import LocalProtocolError
+from psi.indicators.set import Source
 
 __all__ = ["CheckResult", "Match", "Sizes", "Source"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """One place where the client's set has this indicator, and what was written there."""
-
-    as_written: str = field(repr=False)
-    file: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
