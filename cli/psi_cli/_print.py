@@ -20,6 +20,7 @@ __all__ = [
     "OutputClosedError",
     "Screen",
     "is_terminal",
+    "stdout_width",
     "terminal_width",
     "wants_color",
 ]
@@ -51,6 +52,11 @@ def terminal_width() -> int:
         except (OSError, ValueError):
             continue
     return 80
+
+
+def stdout_width() -> int | None:
+    """The columns of the terminal behind stdout, None for a pipe or a file."""
+    return terminal_width() if sys.stdout.isatty() else None
 
 
 def wants_color(stream: TextIO, mode: ColorMode) -> bool:

@@ -31,6 +31,7 @@ from psi_cli._settings import Settings, pass_settings
 from psi_cli._welcome import show_welcome
 from psi_cli.commands.alliance import alliance
 from psi_cli.commands.init import init
+from psi_cli.commands.inspect import inspect
 from psi_cli.commands.join import join
 from psi_cli.commands.roster import roster
 
@@ -61,7 +62,7 @@ def cli(settings: Settings, context: click.Context) -> None:
         show_welcome(settings)
 
 
-for _command in (init, join, roster, alliance):
+for _command in (init, join, inspect, roster, alliance):
     cli.add_command(_command)
 
 
