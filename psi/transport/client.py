@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import grpc
 
-from psi.errors import PeerProtocolError, PsiError, UnreachableError
+from psi.errors import PeerProtocolError, PsiError, RefusedError, UnreachableError
 from psi.proto.v1 import pairwise_pb2
 from psi.protocol.messages import (
     ClientHello,
@@ -25,8 +25,8 @@ from psi.protocol.messages import (
     Principal,
     ServerAnswer,
     Signed,
+    Status,
 )
-from psi.protocol.server import Status
 from psi.protocol.sizes import chunk_count
 from psi.transport import wire
 from psi.transport.faults import Parties, failed_answer, refused
@@ -61,6 +61,7 @@ class PeerChannel:
         busy_patience_s: float = 600.0,
         deadline_s: float = CALL_DEADLINE_S,
         waiter: Waiter | None = None,
+        check_own_certificate: bool = True,
     ) -> None:
         """
         Args:
@@ -72,10 +73,12 @@ class PeerChannel:
             busy_patience_s: How long one call may be put off by a peer that answers "busy".
             deadline_s: Of each single try.
             waiter: The clock to wait on.
+            check_own_certificate: Refuse here already what no peer would accept.
 
         Raises:
-            RefusedError: Our own certificate is not one that a peer would accept.
-            UsageError: There is no address, or it is no HOST:PORT.
+            RefusedError: The peer has no address, or our own certificate is not one that a peer
+                would accept.
+            UsageError: The address is no HOST:PORT.
             TransportError: The roster has no certificate of the peer.
         """
         self._now_ms = now_ms
@@ -94,9 +97,15 @@ class PeerChannel:
             alliance=trusted.roster.alliance,
             epoch_seconds=trusted.roster.epoch_seconds,
         )
-        if fault := own_fault(identity, trusted, now_ms() // 1000):
-            raise fault
+        if not self.parties.address:
+            raise RefusedError(
+                f"{peer.name} has no address in roster {trusted.roster.serial}",
+                slug="no-address",
+                hint=f"`peer.{peer.name}.address` in overlap.toml, or --address HOST:PORT",
+            )
         host, port = split_address(f"address of {peer.name}", self.parties.address)
+        if check_own_certificate and (fault := own_fault(identity, trusted, now_ms() // 1000)):
+            raise fault
         # With its scheme, so that an address can never select another of grpc's resolvers.
         target = f"dns:///[{host}]:{port}" if ":" in host else f"dns:///{host}:{port}"
         self._channel = grpc.secure_channel(

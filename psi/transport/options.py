@@ -38,6 +38,8 @@ SERVER_OPTIONS: Final[Options] = (
     ("grpc.max_connection_age_ms", 3_600_000),
     ("grpc.max_connection_age_grace_ms", 30_000),
     ("grpc.server_handshake_timeout_ms", 10_000),
+    # About 60 KB each; enough for every member of an alliance many times over.
+    ("grpc.max_allowed_incoming_connections", 2_048),
     # Two servers on one port would share its calls between them without anyone noticing.
     ("grpc.so_reuseport", 0),
 )

@@ -15,8 +15,8 @@ from psi.protocol.messages import (
     Roster,
     ServerAnswer,
     Signed,
+    Status,
 )
-from psi.protocol.server import Status
 
 __all__ = ["Answerer", "OwnIdentity", "RosterFile", "Trusted"]
 

@@ -32,6 +32,9 @@ __all__ = ["PAIRWISE_SERVICE", "PairwiseGrpcServer"]
 
 PAIRWISE_SERVICE: Final = pairwise_pb2.DESCRIPTOR.services_by_name["Pairwise"].full_name
 HEALTH_SERVICE: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+# Each of them has a thread: grpc reads a request in the thread that will answer it, so with fewer
+# threads two peers on slow lines hold up everybody else until their deadlines (measured). What a
+# thread may work on at once is bounded by `Slots`.
 _MAX_CONCURRENT_CALLS: Final = 256
 
 
@@ -47,7 +50,6 @@ class PairwiseGrpcServer:
         listen: str,
         now_ms: Callable[[], int],
         on_refusal: OnRefusal = lambda _caller, _method, _slug: None,
-        threads: int | None = None,
         evaluations: int | None = None,
     ) -> None:
         """
@@ -56,18 +58,15 @@ class PairwiseGrpcServer:
             listen: HOST:PORT; port 0 takes a free one.
             now_ms: Unix milliseconds.
             on_refusal: Told of each refused call: caller if known, method, slug.
-            threads: Calls handled at once; the number of processors + 4 if None.
-            evaluations: Chunks evaluated at once; if None, as many as leave two threads free for
-                other calls, but enough for one client's four.
+            evaluations: Chunks evaluated at once; if None, two more than there are processors, but
+                enough for one client's four.
         """
-        cpus = os.cpu_count() or 1
-        self._n_threads = threads or cpus + 4
         self._answerer = answerer
         self._rosters = rosters
         self._identity = identity
         self._listen = listen
         self._gate = Gate(Authenticator(rosters, now_ms), on_refusal)
-        self._slots = Slots(evaluations or max(MAX_IN_FLIGHT, self._n_threads - 2))
+        self._slots = Slots(evaluations or max(MAX_IN_FLIGHT, (os.cpu_count() or 1) + 2))
         self._serving = threading.Event()
         self._server: grpc.Server | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -86,7 +85,7 @@ class PairwiseGrpcServer:
         # Port 0 takes a free one, which no address in a file may say.
         split_address("listen", re.sub(r":0$", ":1", self._listen))
         credentials = server_credentials(self._identity, self._rosters)
-        self._pool = ThreadPoolExecutor(self._n_threads, thread_name_prefix="overlap-answer")
+        self._pool = ThreadPoolExecutor(_MAX_CONCURRENT_CALLS, thread_name_prefix="overlap-answer")
         self._server = grpc.server(
             self._pool,
             interceptors=[self._gate],

@@ -30,8 +30,8 @@ from psi.protocol.messages import (
     ServerAnswer,
     ServerHello,
     Signed,
+    Status,
 )
-from psi.protocol.server import Status
 from psi.protocol.sizes import CHUNK_ELEMENTS, PAGE_TAGS
 from psi.protocol.structure import Structure
 from psi.transport.seams import RosterFile

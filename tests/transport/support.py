@@ -25,8 +25,8 @@ from psi.protocol.messages import (
     ServerAnswer,
     ServerHello,
     Signed,
+    Status,
 )
-from psi.protocol.server import Status
 from psi.transport.client import PeerChannel
 from psi.transport.seams import Trusted
 from psi.transport.server import PairwiseGrpcServer
