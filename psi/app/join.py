@@ -3,9 +3,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from psi.errors import KeyFileError, RefusedError
 from psi.protocol.sizes import epoch_of
+from psi.store.ledger import SqliteLedger
 from psi.trust.certificates import validity
 from psi.trust.files import read_plain
 from psi.trust.home import Home
@@ -15,7 +17,10 @@ from psi.trust.roster_store import RosterStore
 from psi.trust.rosters import TrustedRoster, read_roster_file
 from psi.trust.unlock import UnlockSource
 
-__all__ = ["JoinReport", "PendingJoin", "accept_join", "read_join"]
+__all__ = ["LEDGER_FILE", "JoinReport", "PendingJoin", "accept_join", "read_join"]
+
+# In the state folder of a home.
+LEDGER_FILE: Final = "ledger.sqlite3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,8 @@ def accept_join(home: Home, pending: PendingJoin, unlock: UnlockSource, now_ms: 
     store.check_alliance(trusted)
     roster = trusted.roster
     create_master(home, unlock, roster.alliance, epoch_of(now_s, roster.epoch_seconds))
+    # Made here, so that `serve` can tell a ledger that was lost from one that never was.
+    SqliteLedger.create(home.state / LEDGER_FILE, identity.ledger_id).close()
     store.found(trusted)
     entry = trusted.principal(home.name)
     return JoinReport(

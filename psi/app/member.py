@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An opened home: who we are, whom we trust, what we allow. Every use case of a member starts here."""
+"""An opened home: who we are, whom we trust, what we allow; where every use case starts."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

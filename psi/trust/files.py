@@ -25,6 +25,7 @@ __all__ = [
     "make_private_directory",
     "read_plain",
     "read_private",
+    "sync_directory",
     "write_plain",
     "write_private",
 ]
@@ -51,10 +52,12 @@ def read_private(path: Path, *, shown: str | None = None, root_may_own: bool = F
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with _explained("read", path, name):
         descriptor = os.open(path, flags)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_private(os.fstat(descriptor), path, name, root_may_own=root_may_own)
-        with _explained("read", path, name):
+        with _explained("read", path, name), os.fdopen(descriptor, "rb", closefd=False) as file:
             return _bounded(file.read(MAX_FILE_BYTES + 1), name)
+    finally:
+        os.close(descriptor)
 
 
 def read_plain(path: Path) -> bytes:
@@ -202,10 +205,10 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     # A rename is durable only once the directory itself is.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time as use cases get it, so that tests can set it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+__all__ = ["Clock", "rfc3339"]
+
+
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Unix milliseconds for what is signed, a monotonic clock in seconds for durations."""
+
+    now_ms: Callable[[], int] = _unix_ms
+    monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def now_s(self) -> int:
+        """Unix seconds."""
+        return self.now_ms() // 1000
+
+
+def rfc3339(unix_ms: int) -> str:
+    """`2026-11-24T09:14:05Z`."""
+    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    return moment.isoformat().replace("+00:00", "Z")

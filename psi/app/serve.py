@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+`overlap serve`: answer the checks of peers, on one set, until told to stop.
+
+SIGTERM and Ctrl-C end it gracefully, SIGHUP has policy, roster and set read anew: a set or policy
+that can't be used leaves the old one in force.
+"""
+
+import logging
+import secrets
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO, Final
+
+from psi.app.clock import Clock
+from psi.app.events import Events, SilentEvents
+from psi.app.join import LEDGER_FILE
+from psi.app.member import Member
+from psi.app.reading import check_own_set, read_own_set
+from psi.errors import PsiError
+from psi.indicators import PackedValues, ReadOptions
+from psi.protocol.admission import Rules
+from psi.protocol.evidence import Evidence
+from psi.protocol.server import PairwiseServer
+from psi.protocol.server_keys import ServerKeys
+from psi.protocol.sizes import bucket_for, epoch_of
+from psi.store.evidence import keep_evidence
+from psi.store.ledger import SqliteLedger
+from psi.store.tables import TableStore
+from psi.transport.server import PairwiseGrpcServer
+from psi.trust.rosters import TrustedRoster
+from psi.trust.unlock import UnlockSource
+
+__all__ = ["MemberServer", "ServeRequest", "run_server"]
+
+_log: Final = logging.getLogger("overlap")
+_STOP_GRACE_S: Final = 10.0
+_HOUSEKEEPING_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeRequest:
+    """What the command line says; `listen` None takes overlap.toml's."""
+
+    home: Path
+    unlock: UnlockSource = field(repr=False)
+    paths: tuple[str, ...] = ()
+    options: ReadOptions = field(default_factory=ReadOptions)
+    listen: str | None = None
+    stdin: BinaryIO | None = None
+
+
+class MemberServer:
+    """One member's answering side with its ledger, lists and port."""
+
+    def __init__(self, request: ServeRequest, events: Events, clock: Clock) -> None:
+        """
+        Read the set and open the ledger; nothing is answered before `start`.
+
+        Raises:
+            PsiError: The home, the set, the policy or the ledger can't be used.
+        """
+        self._request = request
+        self._events = events
+        self._clock = clock
+        self._member = Member.open(request.home, request.unlock)
+        self._member.require_valid_certificate(clock.now_s)
+        home = self._member.home
+        self._epoch_seconds = self._member.roster.roster.epoch_seconds
+        values = self._read()
+        self._ledger = SqliteLedger.open(
+            home.state / LEDGER_FILE, self._member.identity.ledger_id, self.epoch
+        )
+        self._tables = TableStore(home.state / "lists", self._ledger)
+        self._tables.publish(values.data, values.offsets)
+        self.bucket = bucket_for(len(values))
+        self._keep = keep_evidence(home.evidence)
+        self._keys = ServerKeys(
+            server=self._member.name,
+            signer=self._member.identity.signer,
+            master_of=self._master,
+            ledger=self._ledger,
+            epoch_seconds=self._epoch_seconds,
+        )
+        answerer = PairwiseServer(
+            name=self._member.name,
+            signer=self._member.identity.signer,
+            rules=self._rules,
+            ledger=self._ledger,
+            keys=self._keys,
+            tables=self._tables,
+            now_ms=clock.now_ms,
+            random_bytes=secrets.token_bytes,
+            keep_evidence=self._keep_evidence,
+        )
+        self._last_epoch = self.epoch
+        self._grpc = PairwiseGrpcServer(
+            answerer=answerer,
+            rosters=self._roster,
+            identity=self._member.identity,
+            listen=request.listen or self._member.config.listen,
+            now_ms=clock.now_ms,
+            on_refusal=_log_refusal,
+        )
+
+    @property
+    def epoch(self) -> int:
+        """The running budget period."""
+        return epoch_of(self._clock.now_s, self._epoch_seconds)
+
+    @property
+    def peers_that_may_ask(self) -> list[str]:
+        """Members that roster and policy let check against us."""
+        roster = self._member.roster
+        return [
+            name
+            for name in roster.named("member")
+            if name != self._member.name and self._member.policy.peer(name).may_ask
+        ]
+
+    def start(self) -> int:
+        """Begin to answer; returns the port."""
+        return self._grpc.start()
+
+    def reload(self) -> None:
+        """
+        Policy, configuration, roster and set anew; the old ones stay where the new fail.
+
+        Raises:
+            PsiError: What could not be used; the server goes on with what it had.
+        """
+        old = self._member
+        self._member = Member.open(self._request.home, self._request.unlock)
+        try:
+            values = self._read()
+        except PsiError:
+            self._member = old
+            raise
+        self._tables.publish(values.data, values.offsets)
+        self.bucket = bucket_for(len(values))
+
+    def keep_house(self) -> None:
+        """Once in a while: erase what an ended period leaves behind."""
+        epoch = self.epoch
+        if epoch > self._last_epoch:
+            self._last_epoch = epoch
+            self._member.master(epoch)
+            self._keys.forget_before(epoch)
+            self._tables.forget_before(epoch)
+            self._ledger.forget_before(epoch, self._clock.now_ms())
+
+    def stop(self) -> None:
+        """Let calls in flight finish, then close everything."""
+        self._grpc.stop(_STOP_GRACE_S)
+        self._tables.close()
+        self._ledger.close()
+
+    # A reload replaces the member as a whole, so these look it up at every call.
+
+    def _master(self, epoch: int) -> bytes:
+        return self._member.master(epoch)
+
+    def _rules(self) -> Rules:
+        return self._member.rules()
+
+    def _roster(self) -> TrustedRoster:
+        return self._member.roster
+
+    def _read(self) -> PackedValues:
+        found = read_own_set(
+            self._member,
+            self._request.paths,
+            self._request.options,
+            self._events,
+            self._request.stdin,
+        )
+        check_own_set(self._member, found.values, found.report)
+        return found.values
+
+    def _keep_evidence(self, evidence: Evidence) -> None:
+        path = self._keep(evidence)
+        _log.error("%s: %s; evidence in %s", evidence.accused, evidence.kind, path.name)
+
+
+def _log_refusal(caller: str | None, method: str, slug: str) -> None:
+    _log.info("refused %s of %s: %s", method, caller or "a stranger", slug)
+
+
+def run_server(
+    request: ServeRequest,
+    events: Events | None = None,
+    clock: Clock | None = None,
+    on_ready: Callable[[MemberServer, int], None] = lambda _server, _port: None,
+) -> None:
+    """
+    Serve in the foreground until SIGTERM or Ctrl-C; must be called in the main thread.
+
+    Args:
+        on_ready: Told of the server and its port once it answers.
+
+    Raises:
+        PsiError: It can't start.
+    """
+    wake = threading.Event()
+    asked: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        wake.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, remember)
+    server = MemberServer(request, events or SilentEvents(), clock or Clock())
+    try:
+        on_ready(server, server.start())
+        while True:
+            wake.wait(_HOUSEKEEPING_S)
+            wake.clear()
+            pending, asked[:] = asked[:], []
+            if any(number != signal.SIGHUP for number in pending):
+                return
+            if pending:
+                _reload(server)
+            server.keep_house()
+    finally:
+        server.stop()
+
+
+def _reload(server: MemberServer) -> None:
+    try:
+        server.reload()
+    except PsiError as error:
+        _log.error("not reloaded, the old set and policy stay: %s [%s]", error, error.slug)
+    else:
+        _log.info("reloaded: peers see at most %s", f"{server.bucket:,}")
