@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person and a program learn of their own files."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from cli.support import overlap
+
+FEED = """\
+evil.example.com
+evil[.]example[.]com
+hxxp://evil.example.com/a
+10.0.0.1
+10.0.0.2
+198.51.100.7x
+=cmd.invalid value
+d41d8cd98f00b204e9800998ecf8427e
+"""
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    path = tmp_path / "feed.txt"
+    path.write_text(FEED)
+    return path
+
+
+def test_inspect_of_a_file_expect_kinds_reasons_and_places(feed: Path) -> None:
+    ended = overlap("inspect", feed)
+    assert ended.exit_code == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("8 values in 1 file: 2 to use, 1 duplicates, 5 rejected")
+    assert "domain                 1" in lines
+    assert any(
+        line.startswith("private address") and line.endswith(f"2  {feed}:4, {feed}:5")
+        for line in lines
+    )
+    assert "shown as   1,024: what a peer learns of its size" in lines
+    assert lines[-1].startswith("rules      version 1, fold_https true, derive_host false")
+
+
+def test_inspect_as_json_expect_counts_that_add_up(feed: Path) -> None:
+    shown = json.loads(overlap("inspect", feed, "--json").stdout)
+    assert shown["format"] == "overlap-inspect/1"
+    assert shown["by_kind"] == {"domain": 1, "url": 1}
+    assert shown["values"] == shown["to_use"] + shown["duplicates"] + sum(
+        shown["rejected"].values()
+    )
+    assert shown["first_positions"]["reserved-ip"] == [f"{feed}:4", f"{feed}:5"]
+    assert shown["bucket"] == 1024
+    assert len(bytes.fromhex(shown["profile"])) == 32
+    assert "evil" not in json.dumps({**shown, "first_positions": {}})
+
+
+def test_inspect_of_stdin_expect_it_is_read() -> None:
+    from click.testing import CliRunner
+
+    from psi_cli.main import cli
+
+    ended = CliRunner().invoke(cli, ["inspect", "-", "--home", "/nonexistent"], input=FEED)
+    assert ended.stdout.startswith("8 values in 1 file: 2 to use")
+
+
+def test_inspect_of_kinds_that_were_not_asked_for_expect_them_counted(feed: Path) -> None:
+    text = overlap("inspect", feed, "--kinds", "url").stdout
+    assert "1 to use" in text
+    assert "domain: kind not asked for" in text
+
+
+def test_inspect_with_rejected_expect_a_private_csv_that_no_spreadsheet_runs(
+    feed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "rejected.csv"
+    ended = overlap("inspect", feed, "--rejected", out)
+    assert ended.stderr == f"wrote      {out} (5 rejected values)\n"
+    assert out.stat().st_mode & 0o777 == 0o600
+    with out.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["reason", "as_written", "file", "line"]
+    assert ["reserved-ip", "10.0.0.1", str(feed), "4"] in rows
+    assert [row[1] for row in rows if row[3] == "7"] == ["'=cmd.invalid value"]
+    again = overlap("inspect", feed, "--rejected", out)
+    assert again.exit_code == 1
+    assert "[output-exists]" in again.stderr
+    assert overlap("inspect", feed, "--rejected", out, "--force", "-q").stderr == ""
+
+
+def test_inspect_that_would_write_over_its_input_expect_refused(feed: Path) -> None:
+    ended = overlap("inspect", feed, "--rejected", feed, "--force")
+    assert ended.exit_code == 2
+    assert feed.read_text() == FEED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no file was named"),
+        (("x", "--strict", "--keep-going"), "exclude each other"),
+        (("x", "--kinds", "urls"), "expected a kind of indicator"),
+        (("x", "--input-format", "pdf"), "expected an input format"),
+    ],
+)
+def test_inspect_used_wrongly_expect_usage_error(arguments: tuple[str, ...], message: str) -> None:
+    ended = overlap("inspect", *arguments)
+    assert ended.exit_code == 2
+    assert message in ended.stderr
+    assert "hint" in ended.stderr
+
+
+def test_inspect_of_a_missing_file_expect_file_damaged(tmp_path: Path) -> None:
+    ended = overlap("inspect", tmp_path / "none.txt", "--json")
+    assert ended.exit_code == 1
+    assert ended.stdout == ""
+    assert json.loads(ended.stderr.splitlines()[-1])["error"] == "file-damaged"
+
+
+def test_inspect_of_names_with_control_characters_expect_escapes(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J.txt").write_text("10.0.0.1\n")
+    text = overlap("inspect", tmp_path).stdout
+    assert "\x1b" not in text
+    assert r"a\x1b[2J.txt:1" in text
