@@ -15,12 +15,13 @@ from psi.app.asking import ask_parts, fetch_table
 from psi.app.clock import Clock, rfc3339
 from psi.app.events import Events
 from psi.app.member import Member
+from psi.app.peers import peer_of
 from psi.app.reading import check_own_set, read_own_set
 from psi.app.saving import build_result, save_result
 from psi.app.terms import adopt_newer_roster, announce, check_terms
 from psi.app.waiter import ToldWaiter
 from psi.crypto.blinding import Blinding
-from psi.errors import PsiError, RefusedError, UsageError
+from psi.errors import PsiError, RefusedError
 from psi.indicators import IndicatorSet, ReadOptions
 from psi.protocol.client import ClientSession, ClientTerms, new_client_hello
 from psi.protocol.evidence import Evidence
@@ -103,7 +104,7 @@ def run_check(
     started_ms = clock.now_ms()
     member = Member.open(request.home, request.unlock)
     member.require_valid_certificate(clock.now_s)
-    peer = _peer(member, request.peer)
+    peer = peer_of(member, request.peer)
     found = read_own_set(member, request.paths, request.options, events, request.stdin)
     check_own_set(member, found.values, found.report)
     watch.lap("reading")
@@ -205,7 +206,7 @@ class _Check:
             channel.disconnect()
             serial = self._member.roster.roster.serial
             self._events.note("roster", f"version {serial} taken over from {self._peer.name}")
-            self._peer = _peer(self._member, self._peer.name)
+            self._peer = peer_of(self._member, self._peer.name)
             channel = self._channel()
             return channel, channel.status()
         except BaseException:
@@ -344,23 +345,3 @@ class _Check:
             "checks_left": status.sessions_left - bool(charged),
             "renews_at": rfc3339(status.epoch_ends * 1000),
         }
-
-
-def _peer(member: Member, name: str) -> Principal:
-    """
-    The roster's entry of a peer that can be asked.
-
-    Raises:
-        UsageError: There is no such member, or it is ourselves.
-    """
-    peer = member.roster.principal(name)
-    if name == member.name:
-        raise UsageError(f"{name} is this home; name a peer", hint="`overlap roster show`")
-    if "member" not in peer.roles:
-        raise UsageError(
-            f"{name} is {' and '.join(peer.roles)} in {member.roster.roster.alliance}, "
-            "not a member that can be asked",
-            slug="unknown-peer",
-            hint="`overlap roster show`",
-        )
-    return peer

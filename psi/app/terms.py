@@ -3,14 +3,17 @@
 
 from psi.app.events import Events
 from psi.app.member import Member
-from psi.errors import LimitError, PsiError, RefusedError
-from psi.protocol.messages import Profile, Status
+from psi.errors import RefusedError
+from psi.protocol.messages import Status
 from psi.protocol.sizes import bucket_for
 from psi.transport.client import PeerChannel
-from psi.transport.times import moment, span
+from psi.transport.faults import refused
+from psi.transport.ping import budget_fault, rules_difference
+from psi.transport.refusals import Received
+from psi.transport.times import moment
 from psi.trust.rosters import trusted_roster
 
-__all__ = ["adopt_newer_roster", "announce", "check_terms", "rules_difference"]
+__all__ = ["adopt_newer_roster", "announce", "check_terms"]
 
 
 def adopt_newer_roster(member: Member, channel: PeerChannel, status: Status) -> bool:
@@ -53,62 +56,17 @@ def check_terms(
         RefusedError: The matching rules or the clocks differ.
         LimitError: The set or the budget (`set-too-large`, `budget-exhausted`).
     """
-    peer = channel.parties.peer
-    difference = rules_difference(member.profile, status.profile, peer)
-    if difference is not None:
+    parties = channel.parties
+    if member.profile != status.profile:
         raise RefusedError(
-            difference, slug="rules-differ", hint="agree on one, change `rules` in policy.toml"
+            rules_difference(member.profile, status.profile, parties.peer),
+            slug="rules-differ",
+            hint="agree on one, change `rules` in policy.toml",
         )
     if bucket > status.bucket_limit:
-        raise LimitError(
-            f"your set, rounded up, has {bucket:,} indicators; "
-            f"{peer} allows {member.name} {status.bucket_limit:,}",
-            slug="set-too-large",
-            hint="narrow it (`--kinds`, `--max-age`), or ask the operator for a higher limit",
-        )
-    if status.sessions_left == 0 or bucket > status.budget_left:
-        raise budget_error(channel, status, bucket, now_s)
-
-
-def budget_error(channel: PeerChannel, status: Status, bucket: int, now_s: int) -> PsiError:
-    """The budget as a peer's Status tells it, and when it renews."""
-    peer = channel.parties.peer
-    if status.sessions_left == 0:
-        used = f"{status.sessions:,} of {status.sessions:,} checks this {channel.parties.period}"
-    else:
-        used = f"{status.budget_left:,} indicators left, {bucket:,} needed"
-    return LimitError(
-        f"the budget with {peer} is used up: {used}",
-        slug="budget-exhausted",
-        hint=(
-            f"it renews {moment(status.epoch_ends)} (in {span(status.epoch_ends - now_s)}); "
-            f"{peer} can raise it"
-        ),
-        detail={"renews_at": status.epoch_ends, "left": status.budget_left, "needed": bucket},
-    )
-
-
-def rules_difference(ours: Profile, theirs: Profile, peer: str) -> str | None:
-    """The first matching rule that differs, in words; None when all are the same."""
-    if ours == theirs:
-        return None
-    if ours.version != theirs.version or ours.rules_digest != theirs.rules_digest:
-        return (
-            f"matching rules differ: version {ours.version} ({ours.rules_digest.hex()[:8]}) "
-            f"here, {theirs.version} ({theirs.rules_digest.hex()[:8]}) at {peer}"
-        )
-    for name, words in (
-        ("expand_v4", {0: "none"}),
-        ("fold_https", {0: "false", 1: "true"}),
-        ("derive_host", {0: "false", 1: "true"}),
-    ):
-        here, there = getattr(ours, name), getattr(theirs, name)
-        if here != there:
-            return (
-                f"matching rules differ: {name} is {words.get(here, here)} here, "
-                f"{words.get(there, there)} at {peer}"
-            )
-    raise AssertionError("two profiles differ in one of their five fields")
+        raise refused(Received("set-too-large", {"limit": status.bucket_limit}), parties, now_s)
+    if error := budget_fault(status, bucket, parties, now_s):
+        raise error
 
 
 def announce(

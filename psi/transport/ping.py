@@ -15,7 +15,7 @@ from psi.transport.refusals import Received
 from psi.transport.seams import OwnIdentity, Trusted
 from psi.transport.times import date, moment
 
-__all__ = ["Stage", "ping", "rules_difference"]
+__all__ = ["Stage", "budget_fault", "ping", "rules_difference"]
 
 _PATIENCE_S = 5.0
 
@@ -99,7 +99,7 @@ def ping(
             )
         yield Stage(name=name)
         name = "budget"
-        if error := _budget_fault(status, needed, parties, now_s):
+        if error := budget_fault(status, needed, parties, now_s):
             raise error
         yield Stage(
             name=name,
@@ -132,7 +132,8 @@ def _prefix(value: int) -> str:
     return str(value) if value else "none"
 
 
-def _budget_fault(status: Status, needed: int, parties: Parties, now_s: int) -> PsiError | None:
+def budget_fault(status: Status, needed: int, parties: Parties, now_s: int) -> PsiError | None:
+    """The refusal that this charge would meet, or None when what is left allows it."""
     if status.sessions_left and status.budget_left >= max(1, needed):
         return None
     detail = {

@@ -150,14 +150,23 @@ def test_batched_proof_of_odd_batches_is_refused() -> None:
         bdleq.verify(b"there", key.public_key, c, d, proof)
 
 
-def test_batched_proof_whose_sum_is_the_identity_ends_the_session() -> None:
-    """C_1 = -C_0 with equal weights is out of reach; an equal pair of opposite sums is not M = 0."""
+def test_batched_proof_whose_sum_is_the_identity_ends_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event has probability 2^-127 and leaks nothing, but a proof of it would prove nothing."""
     key = derive_key_pair(bytes(32), b"test")
     data, offsets = pack([b"a"])
     c = kernel.hash_to_group(data, offsets, b"", 1)
-    order = 2**252 + 27742317777372353535851937790883648493
-    minus, _ = kernel.mul(c, (order - 1).to_bytes(32, "little"))
-    batch = c + minus
-    d = blind_evaluate(key.private_key, batch)
-    proof = bdleq.prove(b"", key.private_key, key.public_key, batch, d, bytes(32))
-    bdleq.verify(b"", key.public_key, batch, d, proof)
+    d = blind_evaluate(key.private_key, c)
+    proof = bdleq.prove(b"", key.private_key, key.public_key, c, d, bytes(32))
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel, "prove_sums", lambda _c, _seed: (IDENTITY, -1))
+        with pytest.raises(InternalError):
+            bdleq.prove(b"", key.private_key, key.public_key, c, d, bytes(32))
+        patch.setattr(kernel, "verify_sums", lambda _c, _d, _seed: (IDENTITY, IDENTITY, -1))
+        with pytest.raises(InternalError):
+            bdleq.verify(b"", key.public_key, c, d, proof)
+        patch.setattr(kernel, "verify_sums", lambda _c, _d, _seed: (c, IDENTITY, -1))
+        with pytest.raises(VerifyError):
+            bdleq.verify(b"", key.public_key, c, d, proof)
+    bdleq.verify(b"", key.public_key, c, d, proof)
