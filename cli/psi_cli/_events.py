@@ -26,9 +26,11 @@ class TerminalEvents:
             sys.stderr, verbose=settings.verbose > 0, quiet=settings.quiet
         )
         self._previous: Any = None
+        self.said: list[str] = []
 
     def note(self, label: str, text: str) -> None:
-        """One fact, above the progress line."""
+        """One fact, above the progress line; kept in `said` for a program that asks for it."""
+        self.said.append(text)
         self._progress.above(lambda: self._screen.note(label, text))
 
     def progress(self, verb: str, done: int, total: int, nbytes: int) -> None:

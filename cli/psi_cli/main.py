@@ -30,10 +30,14 @@ from psi_cli._print import OutputClosedError
 from psi_cli._settings import Settings, pass_settings
 from psi_cli._welcome import show_welcome
 from psi_cli.commands.alliance import alliance
+from psi_cli.commands.check import check
+from psi_cli.commands.demo import demo
 from psi_cli.commands.init import init
 from psi_cli.commands.inspect import inspect
 from psi_cli.commands.join import join
+from psi_cli.commands.ping import ping
 from psi_cli.commands.roster import roster
+from psi_cli.commands.serve import serve
 
 __all__ = ["cli", "main"]
 
@@ -62,7 +66,7 @@ def cli(settings: Settings, context: click.Context) -> None:
         show_welcome(settings)
 
 
-for _command in (init, join, inspect, roster, alliance):
+for _command in (demo, init, join, inspect, ping, check, serve, roster, alliance):
     cli.add_command(_command)
 
 
@@ -117,7 +121,3 @@ def _sigterm_raises() -> Iterator[None]:
 
 def _on_sigterm(_: int, __: FrameType | None) -> None:
     raise _TerminatedError
-
-
-if __name__ == "__main__":
-    main()

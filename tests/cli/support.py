@@ -55,7 +55,7 @@ def run_process(
     *arguments: str, extra: Mapping[str, str] | None = None, script: str | None = None
 ) -> Ended:
     """Run `overlap`, or a Python script, with pipes and without a controlling terminal."""
-    command = ["-c", script] if script else ["-m", "psi_cli.main"]
+    command = ["-c", script] if script else ["-m", "psi_cli"]
     ended = subprocess.run(
         [sys.executable, *command, *arguments],
         capture_output=True,
