@@ -20,7 +20,7 @@ from psi.encoding import u64
 from psi.errors import PeerProtocolError, RefusedError
 from psi.protocol.ledger import ChunkRecord, SessionRecord, Usage
 from psi.protocol.messages import ClientHello, Close, KeyCert, ServerAnswer, ServerHello, Signed
-from psi.protocol.sizes import NONCE_MEMORY_MS, SESSION_LIFE_MS
+from psi.protocol.sizes import NONCE_MEMORY_MS
 from psi.store import _ledger_schema as tables
 from psi.store._files import set_aside
 from psi.store._rows import signed
@@ -291,13 +291,16 @@ class SqliteLedger:
             tables.SETS.insert(connection, version, set_digest, n_values)
         return version
 
-    def tables_in_use(self, now_ms: int) -> frozenset[tuple[str, int, int]]:
-        """(client, epoch, version) of every table that a session may still ask for."""
-        where = (
-            "opened_ms > ? AND session_id NOT IN (SELECT session_id FROM receipts) ORDER BY rowid"
-        )
-        rows = tables.SESSIONS.select(self._database, where, now_ms - SESSION_LIFE_MS)
-        return frozenset((row[2], row[3], row[6]) for row in rows)
+    def set_digest(self, version: int) -> bytes | None:
+        """The digest of the frozen set that had this version."""
+        row = tables.SETS.first(self._database, "version = ?", version)
+        return None if row is None else bytes(row[1])
+
+    def versions_in_use(self, client: str, epoch: int) -> frozenset[int]:
+        """The versions that sessions without a receipt were promised."""
+        where = "client = ? AND epoch = ? AND session_id NOT IN (SELECT session_id FROM receipts)"
+        rows = tables.SESSIONS.select(self._database, where, client, epoch)
+        return frozenset(int(row[6]) for row in rows)
 
     # ---- the whole
 

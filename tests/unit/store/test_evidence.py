@@ -96,7 +96,7 @@ def test_load_evidence_with_other_spaces_is_the_same(tmp_path: Path) -> None:
 
 
 def test_load_evidence_of_a_missing_file_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot use .*none.json"):
+    with pytest.raises(StorageError, match=r"cannot use .*none\.json"):
         load_evidence(tmp_path / "none.json")
 
 

@@ -2,7 +2,7 @@
 """What the ledger promises to the protocol, in one process."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from unit.store.support import (
 from psi.errors import LimitError, PeerProtocolError, RefusedError, StorageError
 from psi.protocol.ledger import Ledger, SessionRecord, Usage
 from psi.protocol.messages import Signed
-from psi.protocol.sizes import NONCE_MEMORY_MS, SESSION_LIFE_MS
+from psi.protocol.sizes import NONCE_MEMORY_MS
 from psi.store.ledger import USED_UP, SqliteLedger
 
 NOTHING = Usage(elements=0, sessions=0)
@@ -347,15 +347,28 @@ def test_set_version_counts_changes_of_the_set(ledger: SqliteLedger, path: Path)
     ledger.close()
 
 
-def test_tables_in_use_are_those_of_open_sessions(ledger: SqliteLedger) -> None:
+def test_set_digest_is_that_of_the_version(ledger: SqliteLedger) -> None:
+    ledger.set_version(digest("a"), 1)
+    ledger.set_version(digest("b"), 1)
+    assert ledger.set_digest(1) == digest("a")
+    assert ledger.set_digest(2) == digest("b")
+    assert ledger.set_digest(3) is None
+
+
+def test_versions_in_use_are_those_of_open_sessions(ledger: SqliteLedger) -> None:
     for version, nonce in ((3, "n1"), (4, "n2"), (5, "n3")):
         hello = client_hello(nonce)
         record = session(hello, version=version)
-        ledger.open_session(hello.body, EPOCH, lambda _, record=record: record)
+        ledger.open_session(hello.body, EPOCH, giving(record))
         if version == 4:
             ledger.close_session(record.session_id, receipt(record.session_id))
-    assert ledger.tables_in_use(NOW_MS) == {("acme", EPOCH, 3), ("acme", EPOCH, 5)}
-    assert ledger.tables_in_use(NOW_MS + SESSION_LIFE_MS) == frozenset()
+    assert ledger.versions_in_use("acme", EPOCH) == {3, 5}
+    assert ledger.versions_in_use("acme", EPOCH + 1) == frozenset()
+    assert ledger.versions_in_use("city", EPOCH) == frozenset()
+
+
+def giving(record: SessionRecord) -> Callable[[Usage], SessionRecord]:
+    return lambda usage: record
 
 
 # ---- ended epochs
