@@ -34,6 +34,12 @@ _SETTINGS: Final = (
     "PRAGMA cell_size_check = ON",
     "PRAGMA journal_size_limit = 4194304",
 )
+_DAMAGE: Final = {
+    sqlite3.SQLITE_CORRUPT: "SQLite can't read it",
+    sqlite3.SQLITE_NOTADB: "it is not a database",
+    # Our statements are constants and fit the tables that were made.
+    sqlite3.SQLITE_ERROR: "its tables are not those that were made",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,11 @@ class Schema:
     version: int
     statements: str
     loss: str
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The statements one by one, as SQLite keeps them."""
+        return tuple(statement.strip() for statement in self.statements.split(";"))
 
 
 class Database:
@@ -176,11 +187,16 @@ class Database:
             )
         if version < schema.version:
             raise self.damaged(f"format {version} was never released")
+        with self.read() as connection:
+            rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+            # A damaged definition could drop a key, and with it what the key keeps apart.
+            if {str(row[0]) for row in rows} != set(schema.tables):
+                raise self.damaged("its tables are not those that were made")
 
     @staticmethod
     def _make(connection: sqlite3.Connection, schema: Schema) -> None:
         # Not executescript: it would commit halfway, and a file with half its tables is a riddle.
-        for statement in schema.statements.split(";"):
+        for statement in schema.tables:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {int.from_bytes(schema.mark, 'big')}")
         connection.execute(f"PRAGMA user_version = {schema.version}")
@@ -208,12 +224,11 @@ class Database:
     def _explain(self, error: sqlite3.Error) -> PsiError:
         # The low byte is the primary code. Errors of the module itself have none.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
+        no_space = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and self._is_full()
+        if code == sqlite3.SQLITE_FULL or no_space:
             return disk_full(self.path.parent)
-        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and self._is_full():
-            return disk_full(self.path.parent)
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return self.damaged("SQLite can't read it")
+        if code in _DAMAGE:
+            return self.damaged(_DAMAGE[code])
         if code == sqlite3.SQLITE_READONLY:
             return StorageError(f"cannot write {self.path}: read-only")
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -59,11 +59,12 @@ def keep_evidence(folder: Path) -> Callable[[Evidence], Path]:
 
     def keep(evidence: Evidence) -> Path:
         data = _encode(evidence)
-        newest = folder
-        for newest in _names(folder, evidence):
-            if write_new(newest, data) or read_private(newest) == data:
+        path = folder
+        for path in _names(folder, evidence):
+            there = read_private(path)
+            if there == data or (there is None and write_new(path, data)):
                 break
-        return newest
+        return path
 
     return keep
 
