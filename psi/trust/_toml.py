@@ -215,7 +215,7 @@ def _whole(value: object, low: int, high: int) -> str:
     if low == high:
         return str(low)
     # The upper limit is of interest to whoever wrote a number.
-    return f"a whole number from {low}" + (f" to {high}" if isinstance(value, int) else "")
+    return f"a whole number from {low}" + (f" to {high}" if type(value) is int else "")
 
 
 def _split(dotted: str) -> list[str]:

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from psi.errors import KeyFileError, UsageError
@@ -133,6 +134,10 @@ def read_certificate(der: bytes, *, slug: str = "state-damaged") -> Certificate:
         raise KeyFileError(
             f"certificate: {_REASONS.get(type(error), 'not X.509')}", slug=slug
         ) from None
+    # The parser takes a serial number that RFC 5280 forbids, and a signature whose last bits are
+    # declared unused, so that one certificate would have two encodings; TLS libraries do not.
+    if certificate.serial_number <= 0 or der[-len(certificate.signature) - 1] != 0:
+        raise KeyFileError("certificate: not in the one encoding of RFC 5280", slug=slug)
     if not isinstance(public_key, ec.EllipticCurvePublicKey) or public_key.curve.name != _CURVE:
         raise KeyFileError("certificate: expected a P-256 key", slug=slug)
     if constraints.ca:
@@ -196,6 +201,8 @@ _SIGNS_ONLY: Final = x509.KeyUsage(
 _X509_ERRORS: Final = (
     InvalidSignature,
     UnsupportedAlgorithm,
+    # Raised only where warnings are errors: a later release refuses what this one warns of.
+    CryptographyDeprecationWarning,
     x509.DuplicateExtension,
     x509.ExtensionNotFound,
     x509.InvalidVersion,
