@@ -13,6 +13,7 @@ void call_begin(call *c, PyObject *module) {
 }
 
 PyObject *call_end(call *c, PyObject *result) {
+    psi_erase_stack();
     while (c->held > 0) PyBuffer_Release(&c->buffers[--c->held]);
     PyMem_Free(c->offsets);
     c->offsets = NULL;

@@ -27,7 +27,10 @@ typedef struct {
 } call;
 
 void call_begin(call *c, PyObject *module);
-/* Releases the buffers and returns `result`, which may be NULL with an exception set. */
+/*
+ * Releases the buffers, erases what the kernel left on the stack, and returns `result`, which may be
+ * NULL with an exception set.
+ */
 PyObject *call_end(call *c, PyObject *result);
 
 /* These return 0 with TypeError or ValueError set. `name` is the parameter's. */

@@ -9,21 +9,22 @@
 
 psi_status psi_check_scalars(const uint8_t *scalars, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (!scalar_is_canonical(scalar_load(scalars + PSI_SCALAR * i))) return (psi_status)i;
+        if (!reveal(scalar_is_canonical(scalar_load(scalars + PSI_SCALAR * i))))
+            return (psi_status)i;
     return PSI_GOOD;
 }
 
 psi_status psi_check_blinds(const uint8_t *scalars, size_t n) {
     for (size_t i = 0; i < n; i++) {
         scalar a = scalar_load(scalars + PSI_SCALAR * i);
-        if (!(scalar_is_canonical(a) & ~scalar_is_zero(a))) return (psi_status)i;
+        if (!reveal(scalar_is_canonical(a) & ~scalar_is_zero(a))) return (psi_status)i;
     }
     return PSI_GOOD;
 }
 
 int psi_is_exceptional(const uint8_t *bytes) {
     scalar a = scalar_load(bytes);
-    return (scalar_is_zero(a) | scalar_is_minus_two(a)) != 0;
+    return reveal(scalar_is_zero(a) | scalar_is_minus_two(a)) != 0;
 }
 
 void psi_scalar_reduce(uint8_t *out, const uint8_t *wide, size_t n) {
@@ -105,3 +106,11 @@ void psi_packed_digest(uint8_t out[32], const psi_texts *texts) {
 }
 
 void psi_erase(void *p, size_t length) { wipe(p, length); }
+
+/* Deeper than any operation goes below its caller (gcc -fstack-usage: at most 6 KB). */
+#define STACK_REACH 16384
+
+void psi_erase_stack(void) {
+    uint8_t below[STACK_REACH];
+    wipe(below, sizeof below);
+}

@@ -5,7 +5,7 @@
 #include "constants.h"
 
 /* r = a^(2^n). */
-INLINE void square_n(fe r[WAYS], const fe a[WAYS], int n) {
+OUTLINE void square_n(fe r[WAYS], const fe a[WAYS], int n) {
     fe t[WAYS];
     for (int w = 0; w < WAYS; w++) t[w] = fe_sqr(a[w]);
     for (int i = 1; i < n; i++)
@@ -13,7 +13,7 @@ INLINE void square_n(fe r[WAYS], const fe a[WAYS], int n) {
     for (int w = 0; w < WAYS; w++) r[w] = t[w];
 }
 
-INLINE void multiply(fe r[WAYS], const fe a[WAYS], const fe b[WAYS]) {
+OUTLINE void multiply(fe r[WAYS], const fe a[WAYS], const fe b[WAYS]) {
     for (int w = 0; w < WAYS; w++) r[w] = fe_mul(a[w], b[w]);
 }
 

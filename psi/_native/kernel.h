@@ -91,6 +91,7 @@ void psi_counter_tags(uint8_t *out, size_t length, const uint8_t *prefix, size_t
                       uint64_t first_j, size_t n);
 void psi_packed_digest(uint8_t out[32], const psi_texts *texts);
 void psi_erase(void *p, size_t length);
+void psi_erase_stack(void); /* what operations of the same caller left on the stack */
 
 /* dispatch.c: the kernels this CPU can run, fastest first; NULL past the last. */
 const struct psi_kernel *psi_kernel_at(size_t i);

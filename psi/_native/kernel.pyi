@@ -4,12 +4,12 @@ The native kernel: ristretto255 and the oblivious PRF on batches, bytes in and b
 
 A batch is one buffer of n rows. An element is 32 bytes (RFC 9496), never the identity; a scalar is
 32 bytes little-endian, below the group order l. Packed texts are `data` with `offsets`, a
-native-endian uint64 buffer of n + 1 absolute positions: text i is data[offsets[i]:offsets[i+1]], and
-with its prefix it has at most 65,534 bytes. `mode` is the mode byte of RFC 9497.
+native-endian uint64 buffer of n + 1 absolute positions: text i is data[offsets[i]:offsets[i+1]],
+and with its prefix it has at most 65,534 bytes. `mode` is the mode byte of RFC 9497.
 
-Wrong types raise TypeError, wrong lengths and ranges ValueError: both are programming errors of the
-caller. What a peer may get wrong is reported as `bad`, the index of the first bad row; it is -1 when
-all are good, and otherwise the bytes beside it are empty. Empty batches work.
+Wrong types raise TypeError, wrong lengths and ranges ValueError: both are programming errors of
+the caller. What a peer may get wrong is reported as `bad`, the index of the first bad row; it is
+-1 when all are good, and otherwise the bytes beside it are empty. Empty batches work.
 
 Security: constant time in elements, scalars, seeds and texts (not in lengths and counts), except
 where it says variable time. Large batches run without the GIL.
@@ -17,11 +17,10 @@ where it says variable time. Large batches run without the GIL.
 
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
 
-Bytes: TypeAlias = Buffer | npt.NDArray[np.generic[Any]]
+Bytes: TypeAlias = Buffer | npt.NDArray[Any]
 
 NAMES: tuple[str, ...]
 """Kernels that this CPU can run, fastest first. OVERLAP_KERNEL chooses another at import."""
@@ -33,7 +32,7 @@ def select(name: str) -> None:
     """Use another kernel of NAMES from now on; ValueError for any other name."""
 
 def uniform_bytes(data: Bytes, offsets: Bytes, prefix: Bytes, mode: int) -> bytes:
-    """n * 64: expand_message_xmd of prefix || text, with the DST of HashToGroup (RFC 9497 section 4.1)."""
+    """n * 64: expand_message_xmd of prefix || text, DST of HashToGroup (RFC 9497 section 4.1)."""
 
 def element_from_uniform(uniform: Bytes) -> bytes:
     """n * 32 from n * 64: element derivation, RFC 9496 section 4.3.4. May give the identity."""

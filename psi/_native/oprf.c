@@ -72,7 +72,7 @@ static psi_status blinds_block(block *b, const psi_blinds *blinds, size_t begin)
         refused |= scalar_is_zero(b->blinds[i]);
         bad = (psi_status)select64((uint64_t)bad, i, refused);
     }
-    return bad;
+    return (psi_status)reveal((uint64_t)bad);
 }
 
 /* points[i] * scalars[i], or all by b->shared if scalars is NULL, encoded. */
@@ -104,7 +104,6 @@ psi_status psi_uniform_bytes_portable(uint8_t *out, const psi_texts *texts, uint
     return PSI_GOOD;
 }
 
-/* Encodes points one way at a time from `next`, which gives point i. */
 psi_status psi_element_from_uniform_portable(uint8_t *out, const uint8_t *uniform, size_t n) {
     for (size_t i = 0; i < n; i += WAYS) {
         uint8_t *to[WAYS];

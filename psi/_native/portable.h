@@ -26,6 +26,13 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/* For long code that is called from many places; clones of it would fall out of the cache. */
+#if defined(__clang__)
+#define OUTLINE static __attribute__((noinline))
+#else
+#define OUTLINE static __attribute__((noinline, noclone))
+#endif
+
 __extension__ typedef unsigned __int128 u128;
 
 /* The compiler must not learn that a mask is 0 or ~0, or it may turn a selection into a branch. */
@@ -42,6 +49,21 @@ INLINE uint64_t mask_is_zero(uint64_t x) { return hide(((x | (0 - x)) >> 63) - 1
 INLINE uint64_t select64(uint64_t when_clear, uint64_t when_set, uint64_t mask) {
     return when_clear ^ (mask & (when_clear ^ when_set));
 }
+
+/*
+ * A fact about a secret on which the code may branch, because the protocol makes it public: that a
+ * scalar is out of range, that a blind is refused. Built with -DPSI_POISON, for a run under memcheck
+ * with secrets marked undefined, it marks the fact defined.
+ */
+#ifdef PSI_POISON
+#include <valgrind/memcheck.h>
+INLINE uint64_t reveal(uint64_t fact) {
+    (void)VALGRIND_MAKE_MEM_DEFINED(&fact, sizeof fact);
+    return fact;
+}
+#else
+INLINE uint64_t reveal(uint64_t fact) { return fact; }
+#endif
 
 /* Erases scratch. The empty assembly claims to read the memory, so the store must happen. */
 INLINE void wipe(void *p, size_t length) {

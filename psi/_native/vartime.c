@@ -96,8 +96,11 @@ static void load_digits(sums *s, size_t i, scalar weight) {
     }
 }
 
-static ge_affine affine_neg(ge_affine p) {
-    return (ge_affine){p.difference, p.sum, fe_neg(p.product)};
+/* p or, where negative is set, -p. By mask only because half of the branches would go wrong. */
+static inline ge_affine affine_negate_if(ge_affine p, uint64_t negative) {
+    return (ge_affine){fe_select(p.sum, p.difference, negative),
+                       fe_select(p.difference, p.sum, negative),
+                       fe_negate_if(p.product, negative)};
 }
 
 /* sum of digit_i * p_i for one window: sum p_i into bucket |digit_i|, then sum j * bucket_j. */
@@ -106,13 +109,9 @@ static ge sum_window(const sums *s, const ge_affine *points, const int16_t *digi
     for (size_t j = 0; j < buckets; j++) s->buckets[j] = GE_IDENTITY;
     for (size_t i = 0; i < s->n; i++) {
         int digit = digits[i];
-        if (digit > 0) {
-            ge *bucket = &s->buckets[digit - 1];
-            *bucket = ge_add_affine(*bucket, points[i]);
-        } else if (digit < 0) {
-            ge *bucket = &s->buckets[-digit - 1];
-            *bucket = ge_add_affine(*bucket, affine_neg(points[i]));
-        }
+        if (digit == 0) continue;
+        ge *bucket = &s->buckets[abs(digit) - 1];
+        *bucket = ge_add_affine(*bucket, affine_negate_if(points[i], mask_of_bit(digit < 0)));
     }
     ge above = GE_IDENTITY, total = GE_IDENTITY;
     for (size_t j = buckets; j-- > 0;) {
