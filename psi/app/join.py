@@ -101,8 +101,10 @@ def accept_join(home: Home, pending: PendingJoin, unlock: UnlockSource, now_ms: 
     store.check_alliance(trusted)
     roster = trusted.roster
     create_master(home, unlock, roster.alliance, epoch_of(now_s, roster.epoch_seconds))
-    # Made here, so that `serve` can tell a ledger that was lost from one that never was.
-    SqliteLedger.create(home.state / LEDGER_FILE, identity.ledger_id).close()
+    # Made here, so that `serve` can tell a ledger that was lost from one that never was. Not when
+    # the join is repeated: the ledger may be lost, and a new one would have every budget whole.
+    if not store.joined:
+        SqliteLedger.create(home.state / LEDGER_FILE, identity.ledger_id).close()
     store.found(trusted)
     entry = trusted.principal(home.name)
     return JoinReport(

@@ -17,8 +17,15 @@ from psi.trust.names import ROLES, check_roles
 from psi.trust.requests import Request
 from psi.trust.rosters import MAX_CERTIFICATES, TrustedRoster, sign_roster
 
-__all__ = ["DEFAULT_BUCKET_LIMIT", "DEFAULT_SESSIONS", "check_request", "granted_roles"]
-__all__ += ["listed_entry", "next_roster"]
+__all__ = [
+    "DEFAULT_BUCKET_LIMIT",
+    "DEFAULT_BUDGET",
+    "DEFAULT_SESSIONS",
+    "check_request",
+    "granted_roles",
+    "listed_entry",
+    "next_roster",
+]
 
 # One check of 131,072 indicators, four times a period; docs/protocol.md section 4, "Budget".
 DEFAULT_BUCKET_LIMIT: Final = 131_072

@@ -209,7 +209,7 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    # A rename is durable only once the directory itself is.
+    """Make new and renamed entries of a directory durable; `fsync` of a file does not."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

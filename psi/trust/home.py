@@ -181,7 +181,8 @@ def refuse_used(path: Path) -> None:
         raise KeyFileError(
             f"there is an overlap home at {path} already",
             slug="home-exists",
-            hint="one home is one identity in one alliance; `--home DIR` makes a second one",
+            hint="one home is one identity in one alliance: `--home DIR` makes a second one; "
+            "a lost request file is identity/request.json in this one",
         )
     raise KeyFileError(
         f"{path} is not an empty folder",

@@ -22,6 +22,11 @@ __all__ = ["create_master", "load_master"]
 
 _FILE: Final = "state/master.sealed"
 _LENGTH: Final = 8 + 32
+# A new master does not fit the keys that were signed for with the lost one.
+_HINT: Final = (
+    "restore the home from its backup; or delete the file and `overlap join FILE` again, "
+    "which answers peers anew from the next period on"
+)
 
 
 def create_master(home: Home, unlock: UnlockSource, alliance: str, epoch: int) -> None:
@@ -72,15 +77,14 @@ def _role(alliance: str) -> str:
 
 
 def _read(home: Home, sealer: Sealer, alliance: str) -> tuple[int, bytes]:
+    if not home.has(_FILE):
+        raise KeyFileError(f"{_FILE} is missing", hint=_HINT)
     try:
         plaintext = sealer.unseal(_role(alliance), home.read(_FILE))
     except VerifyError:
         plaintext = b""
     if len(plaintext) != _LENGTH:
-        raise KeyFileError(
-            f"{_FILE} was changed or is damaged; not used",
-            hint="restore the home from its backup",
-        )
+        raise KeyFileError(f"{_FILE} was changed or is damaged; not used", hint=_HINT)
     return int.from_bytes(plaintext[:8], "big"), plaintext[8:]
 
 

@@ -8,8 +8,15 @@ from typing import Final
 
 from psi.errors import UsageError
 
-__all__ = ["MAX_TEXT", "ROLES", "check_name", "check_roles", "check_text", "did_you_mean"]
-__all__ += ["split_address"]
+__all__ = [
+    "MAX_TEXT",
+    "ROLES",
+    "check_name",
+    "check_roles",
+    "check_text",
+    "did_you_mean",
+    "split_address",
+]
 
 # The closed set, in the order in which it is shown.
 ROLES: Final = ("member", "keyholder", "operator", "auditor")

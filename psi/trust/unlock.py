@@ -25,10 +25,16 @@ from psi.crypto.sealing import (
 from psi.errors import KeyFileError, UsageError, VerifyError
 from psi.trust.files import read_private, write_private
 from psi.trust.formats import LockRecord
-from psi.trust.home import Home
+from psi.trust.home import Home, HomeKind
 
-__all__ = ["KeyFileUnlock", "PassphraseUnlock", "UnlockSource", "find_unlock_file", "new_lock"]
-__all__ += ["open_sealer"]
+__all__ = [
+    "KeyFileUnlock",
+    "PassphraseUnlock",
+    "UnlockSource",
+    "find_unlock_file",
+    "new_lock",
+    "open_sealer",
+]
 
 _ROLE: Final = "home key"
 # A damaged or planted home.json must not make us take all memory: libsodium's SENSITIVE is the top.
@@ -59,7 +65,9 @@ class KeyFileUnlock:
         """The 32 bytes of the file."""
         if not os.path.lexists(self.path):
             raise KeyFileError(
-                f"there is no unlock file at {self.path}", slug="unlock-failed", hint=_HINT
+                f"there is no unlock file at {self.path}",
+                slug="unlock-failed",
+                hint=f"`--unlock-file FILE` names another place; {_HINTS['principal']}",
             )
         text = read_private(self.path, root_may_own=True).strip()
         try:
@@ -70,7 +78,7 @@ class KeyFileUnlock:
             raise KeyFileError(
                 f"{self.path} is no unlock file: expected {2 * KEY_LENGTH} hexadecimal digits",
                 slug="unlock-failed",
-                hint=_HINT,
+                hint=_HINTS["principal"],
             )
         return key
 
@@ -97,7 +105,15 @@ class PassphraseUnlock:
 
 UnlockSource = KeyFileUnlock | PassphraseUnlock
 
-_HINT: Final = "restore unlock.key from its backup; without it, ask the operator to enrol you anew"
+_HINTS: Final[Mapping[HomeKind, str]] = {
+    "principal": (
+        "restore unlock.key from its backup; without it, ask the operator to enrol you anew"
+    ),
+    "alliance": (
+        "restore unlock.key from its backup; without it the alliance key is lost, "
+        "and all members join a new alliance"
+    ),
+}
 
 
 def find_unlock_file(option: Path | None, environment: Mapping[str, str]) -> Path:
@@ -149,7 +165,7 @@ def open_sealer(home: Home, unlock: UnlockSource) -> Sealer:
     try:
         return Sealer(wrapper.unseal(_ROLE, home.lock.home_key), home.name)
     except VerifyError:
-        raise _does_not_open() from None
+        raise _does_not_open(_HINTS[home.kind]) from None
 
 
 def _unlock_key(lock: LockRecord, unlock: UnlockSource) -> bytes:
@@ -171,7 +187,7 @@ def _unlock_key(lock: LockRecord, unlock: UnlockSource) -> bytes:
     return unlock.key(lock)
 
 
-def _does_not_open(hint: str = _HINT) -> KeyFileError:
+def _does_not_open(hint: str) -> KeyFileError:
     return KeyFileError(
         "this home does not open with that passphrase or unlock file",
         slug="unlock-failed",

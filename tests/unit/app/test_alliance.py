@@ -384,7 +384,7 @@ def test_alliance_key_with_another_unlock_file_refuses(world: World) -> None:
     home = world.create()
     other = KeyFileUnlock(world.root / "other.key")
     other.ensure()
-    with refused("unlock-failed"):
+    with refused("unlock-failed", "the alliance key is lost"):
         load_alliance_key(home, other)
     with refused("unlock-failed"):
         alliance.enroll(home, other, [], now_ms=NOW_MS, out_directory=world.root)

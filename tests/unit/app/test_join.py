@@ -77,6 +77,28 @@ def test_accept_join_after_one_that_was_cut_short_keeps_the_master(ready: World)
     assert load_master(home, ready.unlock, "cti-north", EPOCH) == master
 
 
+def test_accept_join_again_makes_no_new_ledger(ready: World) -> None:
+    """A lost ledger must begin with its budgets used up, which is for `serve` to see."""
+    ready.join("acme-corp")
+    ledger = ready.home("acme-corp").state / join.LEDGER_FILE
+    assert ledger.exists()
+    for file in ledger.parent.glob(f"{ledger.name}*"):
+        file.unlink()
+    ready.join("acme-corp")
+    assert not ledger.exists()
+
+
+def test_accept_join_again_makes_a_lost_master_anew(ready: World) -> None:
+    ready.join("acme-corp")
+    home = ready.home("acme-corp")
+    lost = load_master(home, ready.unlock, "cti-north", EPOCH)
+    (home.state / "master.sealed").unlink()
+    with refused("state-damaged", "master.sealed is missing", "`overlap join FILE` again"):
+        load_master(home, ready.unlock, "cti-north", EPOCH)
+    ready.join("acme-corp")
+    assert load_master(home, ready.unlock, "cti-north", EPOCH) != lost
+
+
 def test_join_with_another_members_file_joins_all_the_same(ready: World) -> None:
     """A join file holds the whole roster and no secret; only who it lists counts."""
     home = ready.home("acme-corp")

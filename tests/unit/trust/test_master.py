@@ -4,6 +4,7 @@
 import errno
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from unit.trust.support import EPOCH, World, each_flip, refused
@@ -79,6 +80,14 @@ def test_load_master_when_the_new_one_cant_be_recorded_gives_none(
             load_master(home, unlock, ALLIANCE, EPOCH + 1)
     assert load_master(home, unlock, ALLIANCE, EPOCH) == before
     assert load_master(home, unlock, ALLIANCE, EPOCH + 1) == next_master(before)
+
+
+def test_load_master_from_several_threads_ratchets_once(home: Home, unlock: UnlockSource) -> None:
+    """As `serve` and `check` do, which share a home."""
+    expected = next_master(load_master(home, unlock, ALLIANCE, EPOCH))
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(load_master, home, unlock, ALLIANCE, EPOCH + 1) for _ in range(16)]
+    assert {future.result() for future in futures} == {expected}
 
 
 def test_create_master_twice_keeps_the_first(home: Home, unlock: UnlockSource) -> None:
