@@ -90,6 +90,10 @@ class Database:
             self._connection.text_factory = _lenient_text
         try:
             self._prepare(schema)
+        except UnicodeDecodeError:
+            # SQLite quotes the damaged definition of a table in a message that is no UTF-8.
+            self.close()
+            raise self.damaged(_DAMAGE[sqlite3.SQLITE_CORRUPT]) from None
         except BaseException:
             self.close()
             raise
