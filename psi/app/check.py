@@ -38,6 +38,7 @@ from psi.store.evidence import keep_evidence
 from psi.store.pins import SqlitePins
 from psi.store.runs import DroppedRun, PeerRun, RunStore, UnfinishedRun
 from psi.transport.client import PeerChannel
+from psi.transport.options import CALL_DEADLINE_S
 from psi.transport.times import moment
 from psi.trust.unlock import UnlockSource
 
@@ -224,6 +225,7 @@ class _Check:
             address=self._request.address or configured,
             patience_s=min(_SILENCE_S, timeout_s),
             busy_patience_s=timeout_s,
+            deadline_s=min(CALL_DEADLINE_S, timeout_s),
             waiter=ToldWaiter(self._events, self._peer.name),
         )
 
