@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from psi.errors import RefusedError
+from psi.trust.codes import compare_code
 from psi_cli._settings import Settings
 from psi_cli._tty import confirm
 
-__all__ = ["code_options", "compare_code"]
+__all__ = ["code_options", "confirm_code"]
 
 
 def code_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,36 +24,29 @@ def code_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def compare_code(
-    settings: Settings, shown: str, question: str, *, code: str | None, yes: bool
+def confirm_code(
+    settings: Settings, whose: str, shown: str, question: str, *, code: str | None, yes: bool
 ) -> None:
     """
     Go on only when the code of a file is the one that its owner read out.
 
     Args:
         settings: Decide whether a person can be asked.
+        whose: The name of the principal or the alliance.
         shown: The code that follows from the file.
         question: For a person, who sees the code above it.
-        code: What `--code` says; spaces and dashes do not count.
+        code: What `--code` says.
         yes: `--yes`: do not ask.
 
     Raises:
-        RefusedError: The codes differ (`code-differs`).
-        UsageError: Nobody can be asked.
+        RefusedError: The codes differ, or the person says no (`code-differs`).
+        UsageError: Nobody can be asked, or `code` is none.
     """
     if code is not None:
-        given = "".join(character for character in code if character.isdigit())
-        if given != shown.replace(" ", ""):
-            raise RefusedError(
-                "the code differs from the one that you gave; nothing was changed",
-                slug="code-differs",
-                hint=f"the file's code is {shown}; if it was read to you otherwise, the file was "
-                "replaced on its way: get it again",
-            )
-        return
-    if not yes and not confirm(settings, question, flag="--code CODE"):
+        compare_code(whose, shown, code)
+    elif not yes and not confirm(settings, question, flag="--code CODE"):
         raise RefusedError(
-            "the code was not confirmed; nothing was changed",
+            f"the code of {whose} was not confirmed; nothing was changed",
             slug="code-differs",
             hint="compare the codes by phone, then run it again",
         )

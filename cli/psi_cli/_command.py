@@ -120,10 +120,13 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options of every command in one line, then the example."""
+        _write_end(formatter, ("Everywhere", _EVERYWHERE), ("Example", self.example))
+
+
+def _write_end(formatter: click.HelpFormatter, *parts: tuple[str, str]) -> None:
+    for heading, text in parts:
         formatter.write_paragraph()
-        formatter.write(f"Everywhere: {_EVERYWHERE}\n")
-        formatter.write_paragraph()
-        formatter.write(f"Example:\n  {self.example}\n")
+        formatter.write(f"{heading}:\n  {text}\n")
 
 
 class Group(click.Group):
@@ -133,7 +136,15 @@ class Group(click.Group):
 
     def __init__(self, *args: Any, root: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **{"no_args_is_help": False, **kwargs})
+        self._root = root
         self.params.extend(_global_options(hidden=not root))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """An example for the whole program; else the options of every command in one line."""
+        if self._root:
+            _write_end(formatter, ("Example", "overlap demo"))
+        else:
+            _write_end(formatter, ("Everywhere", _EVERYWHERE))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they were added: that of a first day."""

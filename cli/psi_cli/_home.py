@@ -47,7 +47,7 @@ def unlock_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--unlock-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Opens the home [OVERLAP_UNLOCK_FILE; ~/.config/overlap/unlock.key].",
+        help="Opens the home [OVERLAP_UNLOCK_FILE].",
     )(function)
 
 

@@ -70,7 +70,10 @@ def run_process(
 
 
 def run_script_on_terminal(
-    script: str, *arguments: str, extra: Mapping[str, str] | None = None, typed: bytes = b""
+    script: str,
+    *arguments: str,
+    extra: Mapping[str, str] | None = None,
+    answer: tuple[str, bytes] | None = None,
 ) -> tuple[int, str]:
     """
     Run a Python script with a terminal of 100 columns as its stdin, stdout, stderr and /dev/tty.
@@ -79,7 +82,7 @@ def run_script_on_terminal(
         script: The text of the script.
         arguments: Its arguments.
         extra: More environment.
-        typed: What a person types as soon as something is shown.
+        answer: A prompt, and what a person types when they have seen it.
 
     Returns:
         Exit code, and all that the terminal got.
@@ -98,9 +101,9 @@ def run_script_on_terminal(
         if not piece:
             break
         shown += piece
-        if typed:
-            os.write(terminal, typed)
-            typed = b""
+        if answer is not None and answer[0].encode() in shown:
+            os.write(terminal, answer[1])
+            answer = None
     os.close(terminal)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")

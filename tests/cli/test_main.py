@@ -93,7 +93,7 @@ def test_verbosity_on_both_sides_expect_the_sum(act: Callable[[Callback], None])
         (("zzzzz",), "no command overlap zzzzz"),
         (("--hom", "x"), "no option --hom; did you mean --home?"),
         (("check",), "missing argument 'PEER'"),
-        (("alliance",), "overlap alliance needs a command: create, enroll, set, show"),
+        (("alliance",), "overlap alliance needs a command: create, enroll, set, remove, show"),
         (("--color", "blue"), "invalid value for '--color': 'blue' is not one of "
          "'auto', 'always', 'never'"),
     ],

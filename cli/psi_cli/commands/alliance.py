@@ -12,7 +12,7 @@ from psi.errors import UsageError
 from psi.results.text import count, plural
 from psi.trust.home import Home
 from psi.trust.names import did_you_mean
-from psi_cli._code import code_options, compare_code
+from psi_cli._code import code_options, confirm_code
 from psi_cli._command import Group
 from psi_cli._home import home_path, unlock_option, unlock_source
 from psi_cli._roster_view import show_roster
@@ -39,7 +39,11 @@ def _home(settings: Settings) -> Home:
 
 @click.group(cls=Group)
 def alliance() -> None:
-    """Run an alliance: enrol members and sign the roster (the operator, offline)."""
+    """
+    Run an alliance, as its operator.
+
+    The alliance's key signs the roster. Its home is one of its own; keep it offline.
+    """
 
 
 @alliance.command(example="overlap alliance create cti-north --home cti-north.alliance")
@@ -168,7 +172,11 @@ def set_(
 @unlock_option
 @pass_settings
 def remove(settings: Settings, *, member: str, yes: bool, unlock_file: Path | None) -> None:
-    """Take a member off the roster; peers refuse it as soon as they have the new roster."""
+    """
+    Take a member off the roster.
+
+    Peers refuse it as soon as they have the new roster.
+    """
     from psi.app.alliance import remove as remove_member
 
     home = _home(settings)
@@ -201,7 +209,7 @@ def _compare(
     if not settings.json:
         settings.screen.row("code", f"{item.code} for {item.name}, {granted}{place}")
     question = f"Did {item.name} read you this code by phone?"
-    compare_code(settings, item.code, question, code=code, yes=yes)
+    confirm_code(settings, item.name, item.code, question, code=code, yes=yes)
 
 
 def _written(report: "EnrollReport", pending: list["PendingRequest"]) -> str:

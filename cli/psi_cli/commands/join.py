@@ -8,7 +8,7 @@ import click
 
 from psi.results.text import count
 from psi.trust.home import Home
-from psi_cli._code import code_options, compare_code
+from psi_cli._code import code_options, confirm_code
 from psi_cli._command import Command
 from psi_cli._format import date, per_period, rfc3339
 from psi_cli._home import home_path, unlock_option, unlock_source
@@ -39,8 +39,9 @@ def join(
     if not settings.json:
         screen.row("alliance", _alliance(pending.alliance, pending.peers, pending.operators))
         screen.row("code", pending.code)
-    compare_code(
+    confirm_code(
         settings,
+        pending.alliance,
         pending.code,
         "Did the operator read you this alliance code?",
         code=code,

@@ -27,9 +27,10 @@ _IN_LINE: Final = {"certificate": " ({})", "roster": " {}"}
 @pass_settings
 def ping(settings: Settings, *, peer: str, address: str | None, unlock_file: Path | None) -> None:
     """
-    Show how far you get with PEER: address, connection, certificate, roster, rules, budget.
+    Show how far you get with PEER.
 
-    Nothing is asked and nothing is charged. With -v each step stands on a line of its own.
+    The steps are address, connection, certificate, roster, matching rules and budget. Nothing is
+    asked and nothing is charged. With -v each step stands on a line of its own.
     """
     from psi.app.ping import ping_peer
 

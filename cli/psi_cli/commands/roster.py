@@ -41,7 +41,11 @@ def show(settings: Settings, *, member: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_settings
 def update(settings: Settings, *, file: Path) -> None:
-    """Take a newer roster from a FILE that the operator sent; an older one is refused."""
+    """
+    Take a newer roster from a FILE.
+
+    The operator sent it. It must be signed with the key of your alliance; an older one is refused.
+    """
     from psi.app.roster import update as update_roster
 
     report = update_roster(Home.open(home_path(settings)), file)

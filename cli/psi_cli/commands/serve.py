@@ -76,9 +76,10 @@ def serve(
                 settings.screen.object(
                     "serving", {"listen": address, "peers": peers, "bucket": server.bucket}
                 )
+            sees = "it sees" if len(peers) == 1 else "they see"
             events.note(
                 "serving",
-                f'{plural(len(peers), "peer")} may ask; they see "at most {count(server.bucket)}";'
+                f'{plural(len(peers), "peer")} may ask; {sees} "at most {count(server.bucket)}";'
                 f" listening on {address}, Ctrl-C ends",
             )
 
