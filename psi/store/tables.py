@@ -3,7 +3,7 @@
 The tags of the own set for each client, built in the background and kept on disk.
 
 A set is published as a whole and gets a version; its tags are made when a client first asks for
-them, and stay while a session may still fetch them. One thread builds, in slices, so that
+them, and stay while a session of the epoch was promised them. One thread builds, in slices, so that
 answering goes on beside it and stopping takes no longer than a slice.
 
     EPOCH-CLIENT-VERSION.tags = digest || tags

@@ -355,14 +355,14 @@ def test_set_digest_is_that_of_the_version(ledger: SqliteLedger) -> None:
     assert ledger.set_digest(3) is None
 
 
-def test_versions_in_use_are_those_of_open_sessions(ledger: SqliteLedger) -> None:
+def test_versions_in_use_are_those_of_the_sessions_of_an_epoch(ledger: SqliteLedger) -> None:
     for version, nonce in ((3, "n1"), (4, "n2"), (5, "n3")):
         hello = client_hello(nonce)
         record = session(hello, version=version)
         ledger.open_session(hello.body, EPOCH, giving(record))
         if version == 4:
             ledger.close_session(record.session_id, receipt(record.session_id))
-    assert ledger.versions_in_use("acme", EPOCH) == {3, 5}
+    assert ledger.versions_in_use("acme", EPOCH) == {3, 4, 5}
     assert ledger.versions_in_use("acme", EPOCH + 1) == frozenset()
     assert ledger.versions_in_use("city", EPOCH) == frozenset()
 
