@@ -8,61 +8,80 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from psi.errors import IndicatorError
-from psi.indicators._escape import printable
-from psi.indicators.report import Skipped
+from psi.indicators.report import Damage, Skipped
 
-__all__ = ["Found", "find_files"]
+__all__ = ["Found", "find_files", "unreadable"]
 
 _LEFT_OUT: Final = re.compile(r"[._].*|LICENSE.*|README.*|SOURCE", re.DOTALL)
+# A MISP feed keeps the MD5 of every value in hashes.csv, for look-ups. They are no indicators, and
+# nothing in the file says so.
+_MISP_MANIFEST: Final = "manifest.json"
+_MISP_HASHES: Final = "hashes.csv"
 
 
 @dataclass(slots=True)
 class Found:
-    """The files of one path, and what was passed over."""
+    """
+    The files of one path, and what was passed over.
+
+    Attributes:
+        files: In byte order of their paths.
+        unreadable: What is not there or can't be listed, and why.
+        skipped, left_out: See `ReadReport`.
+    """
 
     files: list[str] = field(default_factory=list)
+    unreadable: list[Damage] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     left_out: int = 0
 
 
 def find_files(path: str) -> Found:
     """
-    The files that a path stands for, in byte order of their paths.
+    The files that a path stands for.
 
     Below a directory, symbolic links are not followed, and files that describe a feed rather than
     belong to it are left out: names that begin with `.` or `_`, LICENSE*, README*, SOURCE. A file
     that is named itself is always read.
-
-    Raises:
-        IndicatorError: The path is not there, or a directory can't be listed.
     """
     found = Found()
     try:
-        if not stat.S_ISDIR(Path(path).stat().st_mode):
-            found.files.append(path)
-            return found
-        _walk(path, found)
-    except OSError as error:
-        shown = printable(str(error.filename or path))
-        raise IndicatorError(
-            f"{shown} can't be read: {error.strerror or 'system error'}; nothing was sent",
-            hint="check the path and its permissions",
-        ) from error
+        is_directory = stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError) as error:
+        found.unreadable.append(Damage(path, unreadable(error)))
+        return found
+    if not is_directory:
+        found.files.append(path)
+        return found
+    _walk(path, found)
     found.files.sort(key=os.fsencode)
     return found
 
 
+def unreadable(error: OSError | ValueError) -> str:
+    """Words for an error of the file system; a ValueError is a NUL byte in the path."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"can't be read: {(reason or 'no such path').lower()}"
+
+
 def _walk(folder: str, found: Found) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if _LEFT_OUT.fullmatch(entry.name):
-                found.left_out += 1
-            elif entry.is_symlink():
-                found.skipped.append(Skipped(entry.path, "symbolic link"))
-            elif entry.is_dir(follow_symlinks=False):
-                _walk(entry.path, found)
-            elif entry.is_file(follow_symlinks=False):
-                found.files.append(entry.path)
-            else:
-                found.skipped.append(Skipped(entry.path, "not a regular file"))
+    try:
+        with os.scandir(folder) as scan:
+            entries = list(scan)
+    except OSError as error:
+        found.unreadable.append(Damage(folder, unreadable(error)))
+        return
+    is_misp_feed = any(entry.name == _MISP_MANIFEST for entry in entries)
+    for entry in entries:
+        if _LEFT_OUT.fullmatch(entry.name):
+            found.left_out += 1
+        elif is_misp_feed and entry.name == _MISP_HASHES:
+            found.skipped.append(Skipped(entry.path, "look-up table of a MISP feed"))
+        elif entry.is_symlink():
+            found.skipped.append(Skipped(entry.path, "symbolic link"))
+        elif entry.is_dir(follow_symlinks=False):
+            _walk(entry.path, found)
+        elif entry.is_file(follow_symlinks=False):
+            found.files.append(entry.path)
+        else:
+            found.skipped.append(Skipped(entry.path, "not a regular file"))

@@ -31,7 +31,7 @@ from psi.indicators.reasons import Reason
 from psi.indicators.refang import refang
 from psi.indicators.reserved import SPECIAL_TLDS, is_reserved_v4_text
 from psi.indicators.tlds import TLDS
-from psi.indicators.type_names import FORM_FAILURE, Form, form_of, is_type_name
+from psi.indicators.type_names import FORM_FAILURE, Form, form_of
 from psi.indicators.urls import CanonicalUrl, schemeless_url, url
 
 __all__ = ["MAX_VALUE", "Canonical", "Canonicaliser", "Elements", "Reject", "canonicalise"]
@@ -48,20 +48,22 @@ _PLAIN: Final = re.compile(
     rf"|(https?://{DOMAIN_PATTERN}(?:{_SEGMENT})+(?:\?[A-Za-z0-9._~!$&*+,;=:@/?-]*[A-Za-z0-9=])?"
     r"(?<![,;.]))"
 )
-_V4, _HEX, _DOMAIN = 1, 2, 3
+_V4, _HEX, _DOMAIN, _URL = 1, 2, 3, 4
 
+# With the byte A0, a non-breaking space in old Windows and Latin-1 files.
 _SPACE: Final = "".join(
     [
-        " \t\n\r\f\v\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff",
+        " \t\n\r\f\v\x85\xa0\udca0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff",
         "".join(map(chr, range(0x2000, 0x2010))),  # spaces, zero-width marks, direction marks
         "".join(map(chr, range(0x202A, 0x202F))),  # direction embeddings
         "".join(map(chr, range(0x2066, 0x206A))),  # direction isolates
     ]
 )
 _QUOTES: Final = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_NOT_UTF8: Final = re.compile("[\ud800-\udfff\ufffd]")
-_TRUNCATED: Final = re.compile(r"\u2026|\.\.\.[\])}]?$")
+# Control characters, what is not UTF-8, and the signs of a value that was cut short.
+_UNUSABLE: Final = re.compile(
+    "[\\x00-\\x08\\x0e-\\x1f\\x7f]|[\ud800-\udfff\ufffd]|\u2026|\\.\\.\\.[\\])}]?$"
+)
 _LABEL: Final = re.compile(r"([A-Za-z][A-Za-z0-9 _-]{1,19})\s*:\s*(?![/\\])(.+)", re.DOTALL)
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(?:(//)|[/\\])", re.IGNORECASE)
 _URL_SCHEMES: Final = frozenset({"http", "https", "ftp"})
@@ -118,20 +120,27 @@ class Canonicaliser:
         self._allow = allow_reserved
         self._forms: dict[str | None, Form] = {}
 
-    def elements(  # noqa: PLR0911  # one return a kind
-        self, text: str, type_hint: str | None = None
-    ) -> Elements:
+    def elements(self, text: str, type_hint: str | None = None) -> Elements:
         """What a value becomes; see `Elements`."""
         form = self._forms.get(type_hint)
         if form is None:
-            form = self._forms[type_hint] = form_of(type_hint)
-        if form in _OWN_RULES:
+            form = form_of(type_hint)
+            if len(self._forms) < _MAX_TYPES:
+                self._forms[type_hint] = form
+        if form.has_own_rules:
             return self._typed(text, form)
         # Most values of real feeds are written canonically already; this saves two thirds.
         match = _PLAIN.fullmatch(text)
-        if match is None:
-            return self._general(text, form)
-        group = match.lastindex
+        if match is not None:
+            found = self._plain(text, form, match.lastindex)
+            if found is not None:
+                return found
+        return self._general(text, form)
+
+    def _plain(  # noqa: PLR0911  # one return a kind
+        self, text: str, form: Form, group: int | None
+    ) -> Elements | None:
+        """What a value that `_PLAIN` matches becomes; None where that alone can't tell."""
         if group == _V4:
             if not self._allow and is_reserved_v4_text(text):
                 return Reason.RESERVED_IP
@@ -141,11 +150,11 @@ class Canonicaliser:
         host = text if group == _DOMAIN else text.split("/", 3)[2]
         tld = host[host.rfind(".") + 1 :]
         if tld in SPECIAL_TLDS or "xn--" in host or len(host) > MAX_DOMAIN:
-            return self._general(text, form)
+            return None
         if group == _DOMAIN:
             if tld in TLDS or form is not Form.UNTYPED:
                 return b"domain:" + text.encode()
-            return FORM_FAILURE.get(form, Reason.NOT_DOMAIN)
+            return None
         if self._fold and text.startswith("https"):
             text = "http" + text[len("https") :]
         element = b"url:" + text.encode()
@@ -172,45 +181,52 @@ class Canonicaliser:
         for _ in range(_ROUNDS):
             if not isinstance(result, tuple) or not result[0].startswith(b"url:"):
                 return result
-            plain = result[0][len(b"url:") :].decode()
-            again = self._once(plain, form)
-            if again == result:
+            url_text = result[0][len(b"url:") :].decode()
+            if _PLAIN.fullmatch(url_text) or (again := self._once(url_text, form)) == result:
                 return result if self._derive else result[0]
             result = again
         return Reason.NOT_URL if isinstance(result, tuple) else result
 
-    def _once(self, text: str, form: Form) -> Elements:
+    def _once(self, text: str, form: Form, *, nesting: int = 0) -> Elements:
+        """One round: clean, take a label off, find the kind."""
         cleaned = _clean(text)
         if isinstance(cleaned, Reason):
             return cleaned
-        if (labelled := _LABEL.fullmatch(cleaned)) and is_type_name(labelled[1]):
+        if ":" in cleaned and nesting < _MAX_LABELS and (labelled := _LABEL.fullmatch(cleaned)):
             by_label = form_of(labelled[1])
-            if by_label in _OWN_RULES:
+            if by_label.has_own_rules:
                 return self._typed(labelled[2], by_label)
-            return self._once(labelled[2], by_label if form is Form.UNTYPED else form)
-        result = self._dispatch(cleaned, form)
-        if result is Reason.NOT_DOMAIN:
-            return FORM_FAILURE.get(form, result)
+            if by_label is not Form.UNTYPED:
+                inner = by_label if form is Form.UNTYPED else form
+                return self._once(labelled[2], inner, nesting=nesting + 1)
+        result = None
+        # Refanged, most are plain. URLs are left out: their host has to come with them.
+        if cleaned is not text and (match := _PLAIN.fullmatch(cleaned)) and match.lastindex != _URL:
+            result = self._plain(cleaned, form, match.lastindex)
+        if result is None:
+            result = self._dispatch(cleaned, form)
         if isinstance(result, bytes) and len(result) > MAX_VALUE:
             return Reason.TOO_LONG
-        return result
+        return FORM_FAILURE.get(form, result) if result is Reason.NOT_DOMAIN else result
 
-    def _dispatch(  # noqa: PLR0911  # one return a kind
-        self, text: str, form: Form
-    ) -> Elements:
+    def _dispatch(self, text: str, form: Form) -> Elements:
         """Try the kinds, the ones with an unmistakable shape first."""
-        typed = form is not Form.UNTYPED
-        if match := _SCHEME.match(text):
+        if ":" in text and (match := _SCHEME.match(text)):
             if match[1].lower() in _URL_SCHEMES:
                 return self._url(url(text, fold_https=self._fold, allow_reserved=self._allow))
             if match[2]:
                 return Reason.URL_SCHEME
-        if match := _CVE.fullmatch(text):
+        if text[0] in "cC" and (match := _CVE.fullmatch(text)):
             return f"cve:CVE-{match[1]}-{match[2]}".encode()
         if "|" in text:
             return self._composite(text, form)
         if _WHITE.search(text):
             return Reason.NOT_EMAIL if "@" in text else Reason.NOT_DOMAIN
+        return self._word(text, form)
+
+    def _word(self, text: str, form: Form) -> Elements:
+        """The kinds that have neither a scheme nor white space."""
+        typed = form is not Form.UNTYPED
         if "@" in text and "/" not in text:
             return email_element(text, typed=typed, allow_reserved=self._allow)
         hashed = hash_element(text)
@@ -223,11 +239,7 @@ class Canonicaliser:
             return self._url(
                 schemeless_url(text, typed=typed, fold_https=self._fold, allow_reserved=self._allow)
             )
-        domain = domain_element(text, typed=typed, allow_reserved=self._allow)
-        if isinstance(domain, bytes) and not text.isascii():
-            # Digits of another script come out of UTS-46 as ASCII, and `1.2.3.4` is no name.
-            return self._dispatch(domain[len(b"domain:") :].decode(), form)
-        return domain
+        return domain_element(text, typed=typed, allow_reserved=self._allow)
 
     def _url(self, found: CanonicalUrl | Reason) -> Elements:
         """URL and host; the host is taken off again when the profile does not ask for it."""
@@ -241,7 +253,7 @@ class Canonicaliser:
         left, _, right = text.rpartition("|")
         left, right = left.strip(), right.strip()
         if right.isascii() and right.isdigit() and len(right) <= _PORT_DIGITS:
-            return self._once(left, form)
+            return Reason.NOT_DOMAIN if "|" in left else self._once(left, form)
         hashed = hash_element(right)
         if hashed is not None:
             return hashed
@@ -253,8 +265,9 @@ class Canonicaliser:
         return Reason.NOT_DOMAIN
 
 
-_OWN_RULES: Final = frozenset({Form.JARM, Form.JA4, Form.NOT_EXACT, Form.CANARY})
 _ROUNDS: Final = 4
+_MAX_TYPES: Final = 256  # remembered; a column of types may hold anything
+_MAX_LABELS: Final = 2  # `email:mailto:a@b.example`
 _PORT_DIGITS: Final = 5
 
 
@@ -262,8 +275,6 @@ def _clean(text: str) -> str | Reason:
     """The refanged value without white space, quotes and punctuation around it."""
     if len(text) > MAX_VALUE:
         return Reason.TOO_LONG
-    if _NOT_UTF8.search(text):
-        return Reason.BAD_ENCODING
     while True:
         cleaned = text.lstrip(_SPACE + _QUOTES).rstrip(_SPACE + _QUOTES + ",;")
         if cleaned.startswith("<") and cleaned.endswith(">"):
@@ -273,11 +284,11 @@ def _clean(text: str) -> str | Reason:
         text = cleaned
     if not text:
         return Reason.EMPTY
-    if _CONTROL.search(text):
-        return Reason.CONTROL_CHARACTER
-    if _TRUNCATED.search(text):
-        return Reason.TRUNCATED
-    return refang(text)
+    if bad := _UNUSABLE.search(text):
+        if bad[0] < " " or bad[0] == "\x7f":
+            return Reason.CONTROL_CHARACTER
+        return Reason.TRUNCATED if bad[0][0] in ".\u2026" else Reason.BAD_ENCODING
+    return refang(text) or Reason.EMPTY
 
 
 def canonicalise(

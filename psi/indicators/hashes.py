@@ -37,6 +37,8 @@ TRIVIAL: Final = frozenset(
 
 def hash_element(text: str) -> bytes | Reason | None:
     """The element of a hash, a reason, or None when the text is no hash."""
+    if len(text) < _LENGTHS[0]:
+        return None
     text = text.lower()
     if _PAIRS.fullmatch(text):
         text = text.replace(":", "")

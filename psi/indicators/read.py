@@ -7,7 +7,7 @@ and named.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 from psi.errors import IndicatorError, UsageError
 from psi.indicators._collect import Collector
 from psi.indicators._escape import printable
-from psi.indicators._files import find_files
+from psi.indicators._files import find_files, unreadable
 from psi.indicators.canonical import Canonicaliser
 from psi.indicators.kinds import DEFAULT_KINDS, Kind
 from psi.indicators.profile import Profile
@@ -23,6 +23,7 @@ from psi.indicators.readers import (
     FORMAT_NAMES,
     READERS,
     DamagedError,
+    Record,
     Scan,
     detect,
     open_stream,
@@ -34,7 +35,6 @@ from psi.indicators.set import IndicatorSet
 __all__ = ["STDIN", "ReadOptions", "read_set"]
 
 STDIN: Final = "-"
-_PROGRESS_EVERY: Final = 8192  # records
 _HINT_DAMAGED: Final = "fetch it again, or `--keep-going` to use what is readable"
 
 
@@ -85,33 +85,24 @@ class _Run:
 
     def path(self, path: str) -> None:
         """Read a file, or every file below a directory."""
-        try:
-            found = find_files(path)
-        except IndicatorError:
-            if not self._options.keep_going:
-                raise
-            self.collector.skipped.append(Skipped(path, "can't be read"))
-            return
+        found = find_files(path)
         self.collector.skipped += found.skipped
         self.collector.left_out += found.left_out
+        for damage in found.unreadable:
+            self._damaged(damage.file, damage.what)
         for name in found.files:
             try:
                 stream = Path(name).open("rb")  # noqa: SIM115  # closed below
             except OSError as error:
-                self._damaged(name, f"can't be read: {error.strerror or 'system error'}")
+                self._damaged(name, unreadable(error))
                 continue
             with contextlib.closing(stream):
                 self.stream(stream, name, named=name == path)
 
     def stream(self, stream: BinaryIO, name: str, *, named: bool) -> None:
         """Read one stream; `named` when the user named it rather than a directory above it."""
-        self.collector.begin_file(name)
         try:
             opened = open_stream(stream, lambda line: self._reject("", line, Reason.LINE_TOO_LONG))
-            kind = self._options.input_format or detect(opened)
-            if kind in FORMAT_NAMES:
-                self._unsupported(name, kind, named=named)
-                return
             scan = Scan(
                 elements=self._canonicaliser.elements,
                 reject=self._reject,
@@ -119,13 +110,20 @@ class _Run:
                 value_column=self._options.value_column,
                 type_column=self._options.type_column,
             )
-            add = self.collector.add if not self._options.strict else self._add_strictly
-            for count, (text, type_hint, line) in enumerate(READERS[kind](opened, scan), 1):
-                add(text, type_hint, line)
-                if self._progress is not None and count % _PROGRESS_EVERY == 0:
-                    self._progress(self.collector.values_read)
+            kind = self._options.input_format or detect(opened, scan)
+            if kind in FORMAT_NAMES:
+                self._unsupported(name, kind, named=named)
+                return
+            self.collector.begin_file(name)
+            records = READERS[kind](opened, scan)
+            if self._options.strict:
+                records = self._strictly(records)
+            self.collector.take(records, self._tell if self._progress is not None else None)
         except DamagedError as error:
             self._damaged(name, error.what)
+        self._tell()
+
+    def _tell(self) -> None:
         if self._progress is not None:
             self._progress(self.collector.values_read)
 
@@ -134,11 +132,13 @@ class _Run:
         if self._options.strict and reason in DAMAGE:
             self._stop(line, reason)
 
-    def _add_strictly(self, text: str, type_hint: str | None, line: int) -> None:
-        found = self._canonicaliser.elements(text, type_hint)
-        if isinstance(found, Reason) and found in DAMAGE:
-            self._stop(line, found)
-        self.collector.add(text, type_hint, line)
+    def _strictly(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The records, up to the first damaged one."""
+        for text, type_hint, line in records:
+            found = self._canonicaliser.elements(text, type_hint)
+            if isinstance(found, Reason) and found in DAMAGE:
+                self._stop(line, found)
+            yield text, type_hint, line
 
     def _stop(self, line: int, reason: Reason) -> None:
         raise IndicatorError(

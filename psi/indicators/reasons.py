@@ -34,6 +34,7 @@ class Reason(StrEnum):
     SPECIAL_TLD = "special-tld"
     TRIVIAL_HASH = "trivial-hash"
     CIDR_TOO_WIDE = "cidr-too-wide"
+    BENIGN = "benign"
     TRUNCATED = "truncated"
     TOO_LONG = "too-long"
     # The record is damaged.
@@ -61,6 +62,7 @@ REASON_TEXT: Final[Mapping[Reason, str]] = {
     Reason.SPECIAL_TLD: "local name",
     Reason.TRIVIAL_HASH: "hash of nothing",
     Reason.CIDR_TOO_WIDE: "network too wide",
+    Reason.BENIGN: "legitimate by the feed's own word",
     Reason.TRUNCATED: "cut short",
     Reason.TOO_LONG: "longer than 4,096 bytes",
     Reason.BAD_ENCODING: "not UTF-8",

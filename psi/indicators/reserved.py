@@ -75,13 +75,16 @@ _V4: Final = _spans(tuple(IPv4Network(text) for text in RESERVED_V4))
 _V6: Final = _spans(tuple(IPv6Network(text) for text in RESERVED_V6))
 
 # Most addresses are settled by their first number: no reserved block begins with it.
-_SUSPECT: Final = frozenset(
-    str(first) for first in range(256) if any(low >> 24 <= first <= high >> 24 for low, high in _V4)
+_SUSPECT_NUMBERS: Final = frozenset(
+    first for first in range(256) if any(low >> 24 <= first <= high >> 24 for low, high in _V4)
 )
+_SUSPECT: Final = frozenset(map(str, _SUSPECT_NUMBERS))
 
 
 def is_reserved_v4(first: int, last: int) -> bool:
     """Whether the whole range of IPv4 addresses lies in one reserved block."""
+    if first >> 24 not in _SUSPECT_NUMBERS:
+        return False
     return any(low <= first and last <= high for low, high in _V4)
 
 

@@ -32,6 +32,13 @@ class Form(Enum):
     NOT_EXACT = auto()
     CANARY = auto()
 
+    #: Whether values of this form never go through the rules of free text; a plain attribute,
+    #: since membership in a set of enum members costs more than everything around it.
+    has_own_rules: bool
+
+    def __init__(self, _: int) -> None:
+        self.has_own_rules = self.name in {"JARM", "JA4", "NOT_EXACT", "CANARY"}
+
 
 # A value that turns out to be no kind at all is reported as what it was said to be.
 FORM_FAILURE: Final[Mapping[Form, Reason]] = {

@@ -101,15 +101,22 @@ def schemeless_url(
     known top-level domain tells `evil.com/a` from `main.c/a`.
     """
     written = _HOST_AS_WRITTEN.match(text)
-    if written is None:
+    if written is None or not _may_be_host(written[1].rstrip(".")):
         return Reason.NOT_DOMAIN
     result = url(
         f"http://{text.removeprefix('//')}", fold_https=fold_https, allow_reserved=allow_reserved
     )
     if isinstance(result, Reason):
         return Reason.NOT_DOMAIN if result is Reason.NOT_URL else result
-    host = written[1].rstrip(".")
     if result.host.startswith(b"ip:"):
-        return result if _V4.fullmatch(host) or host.startswith("[") else Reason.NOT_DOMAIN
+        return result if written[1].isascii() else Reason.NOT_DOMAIN
     tld = result.host.rpartition(b".")[2].decode()
     return result if typed or is_known_tld(tld) else Reason.NOT_DOMAIN
+
+
+def _may_be_host(host: str) -> bool:
+    """Whether a host without a scheme in front looks like an address or a name with a dot."""
+    if host.startswith("[") or _V4.fullmatch(host) or not host.isascii():
+        return True
+    _, dot, last = host.rpartition(".")
+    return bool(dot) and not last[:1].isdigit()

@@ -38,6 +38,10 @@ _LISTS: Final = {
 _VALUE_WORDS: Final = frozenset(_LISTS["value"].split())
 _KIND_WORDS: Final = frozenset(_LISTS["kind"].split())
 _ABOUT_WORDS: Final = frozenset(_LISTS["about"].split())
+_VERDICT_WORDS: Final = frozenset({"classification", "verdict", "disposition"})
+_BENIGN: Final = frozenset(
+    {"legitimate", "benign", "clean", "goodware", "whitelist", "whitelisted", "allowlisted"}
+)
 _TYPE_WORDS: Final = frozenset({"type", "types", "kind"})
 _MOSTLY: Final = 0.5
 _CLEARLY: Final = 0.8
@@ -59,11 +63,13 @@ class Columns:
     Attributes:
         values: Index of each column that is read, and the type its header names.
         types: Index of the column that names a type for the row, or None.
+        verdicts: Index of the column in which the feed says what it thinks of the value, or None.
         has_header: Whether the first record names the columns.
     """
 
     values: tuple[tuple[int, str | None], ...]
     types: int | None
+    verdicts: int | None
     has_header: bool
 
     def type_of(self, cells: Sequence[str]) -> str | None:
@@ -71,6 +77,12 @@ class Columns:
         if self.types is None or self.types >= len(cells):
             return None
         return cells[self.types].strip()
+
+    def is_benign(self, cells: Sequence[str]) -> bool:
+        """Whether the feed itself says that the value of a row is legitimate."""
+        if self.verdicts is None or self.verdicts >= len(cells):
+            return False
+        return cells[self.verdicts].strip().lower() in _BENIGN
 
 
 def _words(name: str) -> list[str]:
@@ -193,7 +205,12 @@ def choose_columns(table: Table, scan: Scan) -> Columns:
     sample = _Sample(table, scan)
     types = _type_column(sample, scan.type_column)
     if scan.value_column is not None:
-        index = sample.by_name(scan.value_column, "--value-column")
-        return Columns(((index, None),), types, sample.has_header)
-    values = _named_columns(sample) or _columns_by_content(sample, types)
-    return Columns(tuple(values), types, sample.has_header)
+        values: list[tuple[int, str | None]] = [
+            (sample.by_name(scan.value_column, "--value-column"), None)
+        ]
+    else:
+        values = _named_columns(sample) or _columns_by_content(sample, types)
+    verdicts = next(
+        (i for i, name in enumerate(sample.header) if _VERDICT_WORDS & set(_words(name)[-1:])), None
+    )
+    return Columns(tuple(values), types, verdicts, sample.has_header)

@@ -4,8 +4,9 @@
 import re
 from typing import Final
 
+from psi.indicators.readers._base import Scan
 from psi.indicators.readers._open import Opened
-from psi.indicators.readers.csv import sample_lines, sniff_delimiter
+from psi.indicators.readers.csv import sample_lines, sniff_delimiter, table_columns
 
 __all__ = ["FORMAT_NAMES", "detect"]
 
@@ -21,7 +22,7 @@ _XML: Final = re.compile(r"\s*<(?:\?xml|![A-Za-z\[-]|[A-Za-z][\w:.-]*(?:\s|/?>))
 _COMMENT: Final = re.compile(r"\s*(?:[#;]|//\s)")
 
 
-def detect(opened: Opened) -> str:
+def detect(opened: Opened, scan: Scan) -> str:
     """The format: `text`, `csv`, or a key of `FORMAT_NAMES`."""
     if opened.is_binary:
         return "binary"
@@ -29,7 +30,13 @@ def detect(opened: Opened) -> str:
         return "json"
     if _XML.match(opened.head):
         return "xml"
-    lines = [
-        line for line in sample_lines(opened.head) if line.strip() and not _COMMENT.match(line)
-    ]
-    return "csv" if sniff_delimiter(lines) else "text"
+    delimiter = sniff_delimiter(
+        [line for line in sample_lines(opened.head) if not _COMMENT.match(line)]
+    )
+    if delimiter is None:
+        return "text"
+    # Prose has commas in every line too, but no column of indicators. Who names a column means
+    # a table.
+    if scan.value_column is not None or table_columns(opened.head, delimiter, scan).values:
+        return "csv"
+    return "text"

@@ -42,7 +42,8 @@ def _raw_chunks(stream: BinaryIO) -> Iterator[bytes]:
         try:
             chunk = stream.read(CHUNK)
         except OSError as error:
-            raise DamagedError(f"can't be read: {error.strerror or 'input error'}") from error
+            what = (error.strerror or "input error").lower()
+            raise DamagedError(f"can't be read: {what}") from error
         if not chunk:
             return
         yield chunk

@@ -8,12 +8,15 @@ from typing import Final
 from psi.indicators.hashes import hash_element
 from psi.indicators.refang import may_be_defanged, refang
 
-__all__ = ["is_marked", "spaced_dots", "split_values"]
+__all__ = ["is_marked", "spaced_dots", "split_values", "the_one_in_sentence"]
 
 _BREAKS: Final = re.compile(r"[\s,;|]+")
 # In a URL, a comma or a semicolon parts values only in front of another URL.
 _URL_BREAKS: Final = re.compile(r"[,;|]?\s+|[,;|](?=h(?:tt|xx|\*\*)ps?[:\[]|ftp:)", re.IGNORECASE)
 _SPACED_DOT: Final = re.compile(r"\s{1,2}([\[({](?:\.|dot)[\])}])\s{1,2}", re.IGNORECASE)
+
+_ADDRESS: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:[:/][0-9]{1,5})?")
+_AROUND_WORDS: Final = re.compile(r"[\s'\"()=]+")
 
 IsValue = Callable[[str], bool]
 
@@ -47,3 +50,21 @@ def is_marked(word: str, is_value: IsValue) -> bool:
     if may_be_defanged(word) and refang(word) != word:
         return is_value(word)
     return hash_element(word) is not None
+
+
+def the_one_in_sentence(text: str, is_value: IsValue) -> str | None:
+    """
+    The only indicator of a sentence in a column of indicators, or None.
+
+    `Network traffic to 192.0.2.7 on port 80`, `[network-traffic:dst_ip = '192.0.2.7']`. Two would
+    need somebody who understands the sentence. A bare name is not looked for, since most of those
+    in sentences are names of files.
+    """
+    words = {word.strip("[],;.") for word in _AROUND_WORDS.split(text)}
+    found = [
+        word
+        for word in words
+        if (_ADDRESS.fullmatch(word) or "://" in word or is_marked(word, is_value))
+        and is_value(word)
+    ]
+    return found[0] if len(found) == 1 else None

@@ -7,21 +7,29 @@ Which columns are read is decided in `_columns`; this module makes rows out of l
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
 from psi.indicators.readers._base import Record, Scan
 from psi.indicators.readers._columns import Columns, choose_columns
 from psi.indicators.readers._open import MAX_LINE, Opened
-from psi.indicators.readers._split import split_values
+from psi.indicators.readers._split import split_values, the_one_in_sentence
 from psi.indicators.reasons import Reason
 
-__all__ = ["DELIMITERS", "Row", "read_csv", "rows", "sample_lines", "sniff_delimiter"]
+__all__ = [
+    "DELIMITERS",
+    "Row",
+    "read_csv",
+    "rows",
+    "sample_lines",
+    "sniff_delimiter",
+    "table_columns",
+]
 
 DELIMITERS: Final = ("\t", ";", ",", "|")
-_MAX_RECORD_LINES: Final = 200  # a cell with more lines is a quote that was never closed
+_MAX_RECORD_LINES: Final = 50  # a cell with more lines is a quote that was never closed
 _SAMPLE_ROWS: Final = 200
 _COMMENT: Final = re.compile(r"\s*(?:#|//\s)")
 _MANY: Final = re.compile(r"[\s,;|]")
@@ -38,7 +46,7 @@ def _open_quote(text: str, delimiter: str) -> bool:
     if text.count('"') % 2 == 0:
         return False
     # A quote within an unquoted cell (5" disk) opens nothing.
-    return re.search(rf'(?:^|{re.escape(delimiter)})\s*"(?:[^"]|"")*\Z', text) is not None
+    return re.search(rf'(?:^|{re.escape(delimiter)})\s*"(?:[^"]+|"")*+\Z', text) is not None
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
@@ -97,6 +105,8 @@ def sniff_delimiter(lines: list[str]) -> str | None:
     """
     best: tuple[float, str] | None = None
     for delimiter in DELIMITERS:
+        if 2 * sum(delimiter in line for line in lines) < len(lines):
+            continue  # saves parsing; a record may have several lines, so half of them will do
         widths = [len(cells) for cells, _ in rows(lines, delimiter) if cells is not None]
         wide = [width for width in widths if width > 1]
         if not wide or len(wide) < 0.8 * len(widths):
@@ -108,22 +118,33 @@ def sniff_delimiter(lines: list[str]) -> str | None:
     return best[1] if best else None
 
 
+def table_columns(head: str, delimiter: str, scan: Scan) -> Columns:
+    """
+    The columns of a table, decided on its first records.
+
+    Raises:
+        UsageError: A column that the user named is not there.
+    """
+    sample = islice(rows(sample_lines(head), delimiter), _SAMPLE_ROWS)
+    return choose_columns([cells for cells, _ in sample if cells is not None], scan)
+
+
 def read_csv(opened: Opened, scan: Scan) -> Iterator[Record]:
     """The values of the chosen columns, row by row."""
     delimiter = sniff_delimiter(sample_lines(opened.head)) or ","
-    source = rows(opened.lines(), delimiter)
-    sample = list(islice(source, _SAMPLE_ROWS))
-    columns = choose_columns([cells for cells, _ in sample if cells is not None], scan)
+    columns = table_columns(opened.head, delimiter, scan)
     header = columns.has_header
-    for cells, number in chain(sample, source):
+    for cells, number in rows(opened.lines(), delimiter):
         if cells is None:
             scan.reject("", number, Reason.BROKEN_QUOTE)
         elif header:
             header = False
-        elif columns.values:
-            yield from _row(cells, number, columns, scan)
-        else:
+        elif not columns.values:
             scan.reject(delimiter.join(cells), number, Reason.PROSE)
+        elif columns.is_benign(cells):
+            scan.reject(delimiter.join(cells), number, Reason.BENIGN)
+        else:
+            yield from _row(cells, number, columns, scan)
 
 
 def _row(cells: list[str], number: int, columns: Columns, scan: Scan) -> Iterator[Record]:
@@ -134,7 +155,16 @@ def _row(cells: list[str], number: int, columns: Columns, scan: Scan) -> Iterato
             continue
         hint = column_type or row_type
         if _MANY.search(cell):
-            for value in split_values(cell, partial(scan.is_value, type_hint=hint)):
+            for value in _values(cell, partial(scan.is_value, type_hint=hint)):
                 yield value, hint, number
         else:
             yield cell, hint, number
+
+
+def _values(cell: str, is_value: Callable[[str], bool]) -> list[str]:
+    """The values of a cell that has more than one word."""
+    values = split_values(cell, is_value)
+    if len(values) == 1 and not is_value(values[0]):
+        one = the_one_in_sentence(cell, is_value)
+        return values if one is None else [one]
+    return values

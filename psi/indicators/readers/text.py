@@ -26,7 +26,8 @@ from psi.indicators.type_names import is_type_name
 __all__ = ["read_text"]
 
 _COMMENT: Final = re.compile(r"[#;]|//(?:\s|/|$)|<!--")
-_NOTE: Final = re.compile(r"\s+(?:#|//\s|;\s).*")
+_SEVERAL: Final = re.compile(r"[\s,;|]")
+_NOTE: Final = re.compile(r"\s(?:#|//\s|;\s).*")
 _BULLET: Final = re.compile(r"(?:[-*+>|\u2022\u2023\u2043\u00b7]|[0-9]{1,3}[.)])\s+")
 _SINKHOLES: Final = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1", "255.255.255.255"})  # noqa: S104  # not bound, read
 _DASHES: Final = frozenset({"-", "\u2013", "\u2014", "|", "->", "=>", ":"})
@@ -35,13 +36,11 @@ _AROUND: Final = "()*`_|"
 
 def read_text(opened: Opened, scan: Scan) -> Iterator[Record]:
     """The values of a text; see the module for how a line is read."""
-    number = 0
-    for line in opened.lines():
-        number += 1
+    for number, line in enumerate(opened.lines(), 1):
         text = line.strip()
-        if not text or _COMMENT.match(text):
+        if not text or (text[0] in "#;/<" and _COMMENT.match(text)):
             continue
-        if len(text.split(None, 1)) == 1 and not _has_break(text):
+        if _SEVERAL.search(text) is None:
             yield text, None, number
             continue
         found = _line(text, scan)
@@ -50,10 +49,6 @@ def read_text(opened: Opened, scan: Scan) -> Iterator[Record]:
         else:
             for value, hint in found:
                 yield value, hint, number
-
-
-def _has_break(text: str) -> bool:
-    return "," in text or ";" in text or "|" in text
 
 
 def _line(text: str, scan: Scan) -> list[tuple[str, str | None]] | None:
