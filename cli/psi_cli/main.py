@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
-from psi.errors import PsiError
+from psi.errors import PsiError, UsageError
 from psi_cli._command import Group
 from psi_cli._errors import (
     INTERRUPTED,
@@ -31,6 +31,7 @@ from psi_cli._settings import Settings, pass_settings
 from psi_cli._welcome import show_welcome
 from psi_cli.commands.alliance import alliance
 from psi_cli.commands.check import check
+from psi_cli.commands.config import config
 from psi_cli.commands.demo import demo
 from psi_cli.commands.init import init
 from psi_cli.commands.inspect import inspect
@@ -66,7 +67,7 @@ def cli(settings: Settings, context: click.Context) -> None:
         show_welcome(settings)
 
 
-for _command in (demo, init, join, inspect, ping, check, serve, roster, alliance):
+for _command in (demo, init, join, inspect, ping, check, serve, roster, alliance, config):
     cli.add_command(_command)
 
 
@@ -101,9 +102,18 @@ def _run(root: click.Group, args: list[str]) -> int:
         code = report_interrupt(settings, INTERRUPTED)
     except _TerminatedError:
         code = report_interrupt(settings, TERMINATED)
+    except ImportError as error:
+        code = _report_import(error, settings)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
         code = report_bug(error, settings)
     return code
+
+
+def _report_import(error: ImportError, settings: Settings) -> int:
+    """The kernel is chosen when it is imported: a wrong choice is the user's, the rest is ours."""
+    if error.msg.startswith("OVERLAP_KERNEL"):
+        return report(UsageError(error.msg, hint="unset OVERLAP_KERNEL"), settings)
+    return report_bug(error, settings)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from psi_cli.main import cli
 
-__all__ = ["REPOSITORY", "Ended", "overlap", "run_process", "run_script_on_terminal"]
+__all__ = ["REPOSITORY", "Ended", "overlap", "run_process", "run_script_on_terminal", "visible"]
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -107,3 +108,20 @@ def run_script_on_terminal(
     os.close(terminal)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")
+
+
+def visible(shown: str) -> str:
+    """What is left to read when the terminal has followed returns and erasures."""
+    lines: list[str] = []
+    for line in shown.split("\n"):
+        cells, column = "", 0
+        for piece in re.split(r"(\r|\x1b\[K)", line):
+            if piece == "\r":
+                column = 0
+            elif piece == "\x1b[K":
+                cells = cells[:column]
+            else:
+                cells = cells[:column] + piece + cells[column + len(piece) :]
+                column += len(piece)
+        lines.append(cells)
+    return "\n".join(lines)

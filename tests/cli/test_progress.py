@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one line that says how far a run is, and that it is gone at the end."""
 
-import re
 import signal
 
 import pytest
-from cli.support import run_process, run_script_on_terminal
+from cli.support import run_process, run_script_on_terminal, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,30 +139,12 @@ print("412 of your")
 LINE = "asking  [############--------]  61%  618 of 1,000"
 
 
-def _screen(shown: str) -> str:
-    """What is left to read when the terminal has followed returns and erasures."""
-    lines = []
-    for line in shown.split("\n"):
-        cells = ""
-        for piece in re.split(r"(\r|\x1b\[K)", line):
-            if piece == "\r":
-                column = 0
-            elif piece == "\x1b[K":
-                cells = cells[:column]
-            else:
-                column = 0 if not cells else column
-                cells = cells[:column] + piece + cells[column + len(piece) :]
-                column += len(piece)
-        lines.append(cells)
-    return "\n".join(lines)
-
-
 @pytest.mark.parametrize("ending", ["", "-f"])
 def test_progress_on_a_terminal_expect_drawn_and_gone_at_the_end(ending: str) -> None:
     code, shown = run_script_on_terminal(SCRIPT, ending, extra={"NO_COLOR": "1"})
     assert code == 0, shown
     assert f"\r{LINE}\x1b[K" in shown
-    assert _screen(shown) == "read       13,377 values in 9 files\n412 of your\n"
+    assert visible(shown) == "read       13,377 values in 9 files\n412 of your\n"
 
 
 def test_progress_on_a_dumb_terminal_expect_nothing_drawn() -> None:
