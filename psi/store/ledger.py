@@ -321,6 +321,7 @@ class SqliteLedger:
             last = max(epoch, self._number("forgotten_epoch") or 0)
             tables.META.replace(connection, "forgotten_epoch", u64(last))
             self._sessions.clear()
+        self._database.fold()
 
     def verify(self) -> None:
         """

@@ -21,8 +21,9 @@ from unit.store.support import (
 )
 
 from psi.errors import KeyFileError, PsiError, StorageError
+from psi.protocol.messages import KeyCert
 from psi.store import database as database_module
-from psi.store._rows import Table
+from psi.store._rows import Table, decoded
 from psi.store.client_state import open_client_state
 from psi.store.database import Database, Schema
 from psi.store.ledger import SqliteLedger
@@ -181,7 +182,58 @@ def test_fold_leaves_deleted_rows_in_no_file(database: Database, path: Path) -> 
         assert b"to be forgotten" not in file.read_bytes()
 
 
+def test_fold_gives_the_space_of_deleted_rows_back(database: Database, path: Path) -> None:
+    before = path.stat().st_size
+    for number in range(300):
+        add(database, f"{number:0500d}")
+    database.fold()
+    assert path.stat().st_size > before + 150_000
+    with database.write() as connection:
+        connection.execute("DELETE FROM things")
+    database.fold()
+    assert path.stat().st_size < before + 20_000
+
+
 # ---- failures
+
+
+@pytest.mark.parametrize(("free_bytes", "slug"), [(0, "disk-full"), (2**30, "storage-fault")])
+def test_open_when_the_log_can_not_be_made_says_whether_space_is_why(
+    path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, slug: str
+) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.with_name("things.sqlite3-wal").mkdir()
+    space = os.statvfs_result((4096, 4096, 2**20, 0, free_bytes // 4096, 9, 9, 9, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _path: space)
+    with pytest.raises(StorageError) as refused:
+        Database(path, SCHEMA)
+    assert refused.value.slug == slug
+
+
+def test_open_where_there_is_no_write_ahead_log_is_explained(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+    # A database in memory has no write-ahead log either.
+    monkeypatch.setattr(sqlite3, "connect", lambda _path, **options: connect(":memory:", **options))
+    with pytest.raises(StorageError, match="does not support SQLite's write-ahead log"):
+        Database(path, SCHEMA)
+
+
+def test_decoded_of_other_bytes_is_damage(database: Database) -> None:
+    with pytest.raises(StorageError, match="a stored KeyCert can't be read") as damage:
+        decoded(KeyCert, b"other bytes", database)
+    assert damage.value.slug == "state-damaged"
+
+
+def test_select_of_a_value_that_became_null_is_damage(database: Database) -> None:
+    add(database, "a")
+    with pytest.raises(StorageError, match="is not as it was written"):
+        Table("(SELECT NULL AS name, digest FROM things)", ("name",)).select(database, "1")
+
+
+def test_repr_names_the_file(database: Database) -> None:
+    assert repr(database) == "Database(things.sqlite3)"
 
 
 def test_write_when_there_is_no_space_says_so_and_recovers(database: Database, path: Path) -> None:

@@ -211,6 +211,8 @@ def test_open_when_the_id_differs_sets_it_aside_and_starts_used_up(
     kept = SqliteLedger.open(aside, LEDGER_ID, EPOCH)
     assert kept.usage("acme", EPOCH) == Usage(elements=1024, sessions=1)
     kept.close()
+    SqliteLedger.open(path, LEDGER_ID, EPOCH).close()  # nor is a second one lost
+    assert path.with_name("ledger.sqlite3.set-aside-2").exists()
 
 
 def test_create_when_it_exists_takes_ours_and_refuses_another(

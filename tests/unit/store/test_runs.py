@@ -16,7 +16,7 @@ from unit.store.support import (
 )
 
 from psi.crypto.sealing import Sealer
-from psi.errors import LocalProtocolError, StorageError
+from psi.errors import KeyFileError, LocalProtocolError, StorageError
 from psi.protocol.sizes import SESSION_LIFE_MS
 from psi.store.client_state import open_client_state
 from psi.store.database import Database
@@ -178,6 +178,17 @@ def test_load_with_another_key_of_the_home_is_explained(runs: RunStore, state: P
         assert damage.value.hint == "`overlap check beta --new` gives it up"
         run.erase()
         assert run.load(NOW_MS) is None
+
+
+def test_load_when_the_key_is_a_link_is_refused(runs: RunStore, state: Path) -> None:
+    with runs.locked("beta") as run:
+        begin(run)
+        key = state / "runs" / "beta.key"
+        key.rename(state / "elsewhere")
+        key.symlink_to(state / "elsewhere")
+        with pytest.raises(KeyFileError, match="is a symbolic link") as refused:
+            run.load(NOW_MS)
+        assert refused.value.slug == "open-permissions"
 
 
 def test_run_keys_can_not_be_swapped_between_peers(runs: RunStore, state: Path) -> None:
