@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import grpc
 
-from psi.errors import PeerProtocolError, PsiError, RefusedError, UnreachableError
+from psi.errors import PsiError, RefusedError, UnreachableError
 from psi.proto.v1 import pairwise_pb2
 from psi.protocol.messages import (
     ClientHello,
@@ -29,21 +29,19 @@ from psi.protocol.messages import (
 )
 from psi.protocol.sizes import chunk_count
 from psi.transport import wire
-from psi.transport.faults import Parties, failed_answer, refused
+from psi.transport.faults import AGAIN, Parties
 from psi.transport.options import CALL_DEADLINE_S, MAX_MESSAGE_BYTES, client_options
-from psi.transport.probe import Look, certificate_fault, look, not_accepted, own_fault
-from psi.transport.refusals import read_refusal
+from psi.transport.patience import Attempts, Line, Patience
+from psi.transport.probe import Look, look, own_fault
 from psi.transport.seams import OwnIdentity, RosterFile, Trusted
-from psi.transport.times import span
 from psi.transport.tls import client_credentials
-from psi.transport.waiting import ThreadWaiter, Waiter, backoff_s
+from psi.transport.waiting import ThreadWaiter, Waiter
 from psi.trust.certificates import dns_name
 from psi.trust.names import split_address
 
 __all__ = ["PeerChannel"]
 
 _SERVICE: Final = pairwise_pb2.DESCRIPTOR.services_by_name["Pairwise"]
-_Code = grpc.StatusCode
 
 
 class PeerChannel:
@@ -81,13 +79,8 @@ class PeerChannel:
             UsageError: The address is no HOST:PORT.
             TransportError: The roster has no certificate of the peer.
         """
-        self._now_ms = now_ms
         self._identity = identity
-        self._trusted = trusted
-        self._patience_s = patience_s
-        self._busy_patience_s = busy_patience_s
         self._deadline_s = deadline_s
-        self._waiter = waiter or ThreadWaiter()
         self.parties = Parties(
             own=identity.name,
             peer=peer.name,
@@ -121,8 +114,16 @@ class PeerChannel:
         self._lock = threading.Lock()
         self._in_flight: set[grpc.Future[bytes]] = set()
         self._cancelled = False
-        self._answered_at: float | None = None
-        self._not_accepted = 0
+        self._line = Line(
+            parties=self.parties,
+            identity=identity,
+            trusted=trusted,
+            look=self.look,
+            waiter=waiter or ThreadWaiter(),
+            now_ms=now_ms,
+            patience=Patience(silence_s=patience_s, busy_s=busy_patience_s),
+            deadline_s=deadline_s,
+        )
         self._parts: int | None = None
         self._sent = 0
         self._received = 0
@@ -187,7 +188,7 @@ class PeerChannel:
         with self._lock:
             self._cancelled = True
             calls = tuple(self._in_flight)
-        self._waiter.wake()
+        self._line.waiter.wake()
         for call in calls:
             call.cancel()
 
@@ -212,44 +213,22 @@ class PeerChannel:
     def _call(self, method: str, request: bytes, where: str = "") -> bytes:
         if len(request) > MAX_MESSAGE_BYTES:
             raise PsiError(f"{method}: {len(request):,} bytes are more than a message may have")
-        started = self._waiter.monotonic()
-        tries = failures = 0
+        attempts = Attempts(self._line, where)
         while True:
-            self._check_cancelled()
-            tries += 1
             try:
                 return self._once(method, request)
             except grpc.RpcError as error:
-                code, pause, fault = self._understand(error)
-            if fault is not None and fault.slug not in ("busy", "peer-failed"):
-                raise fault
-            now = self._waiter.monotonic()
-            if fault is not None:
-                # It answers, but not this: that is no silence, and has a patience of its own.
-                self._note_answer()
-                failures += 1
-                pause = pause or backoff_s(failures)
-                if now - started + pause > self._busy_patience_s:
-                    raise fault
-            else:
-                reason = self._diagnose(code)
-                failures += 1
-                pause = backoff_s(failures)
-                now = self._waiter.monotonic()
-                silent_since = max(started, self._answered_at or started)
-                if now - silent_since + pause > self._patience_s:
-                    raise self._given_up(reason, tries, now - started, where)
-            self._waiter.wait(pause)
+                self._check_cancelled()
+                pause = attempts.pause_after(error)
+            self._line.waiter.wait(pause)
 
     def _once(self, method: str, request: bytes) -> bytes:
-        """One try."""
-        future = self._callables[method].future(request, timeout=self._deadline_s)
         with self._lock:
+            # Under the lock, since grpc takes no call once the channel is closed.
+            self._check_cancelled()
+            future = self._callables[method].future(request, timeout=self._deadline_s)
             self._in_flight.add(future)
             self._sent += len(request)
-            cancelled = self._cancelled
-        if cancelled:
-            future.cancel()
         try:
             answer = bytes(future.result())
         except grpc.FutureCancelledError:
@@ -259,81 +238,8 @@ class PeerChannel:
                 self._in_flight.discard(future)
         with self._lock:
             self._received += len(answer)
-        self._note_answer()
+        self._line.note_answer()
         return answer
-
-    def _understand(self, error: grpc.RpcError) -> tuple[grpc.StatusCode, float, PsiError | None]:
-        """Status, pause asked for in seconds, and the fault; None when it is mere silence."""
-        assert isinstance(error, grpc.Call)
-        code = error.code()
-        received = read_refusal(code, error.trailing_metadata() or ())
-        if received is not None:
-            fault = refused(received, self.parties, self._now_ms() // 1000)
-            return code, received.retry_after_s, fault
-        if code in (_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED):
-            return code, 0.0, None
-        if code is _Code.CANCELLED:
-            self._check_cancelled()
-            return code, 0.0, None
-        if code is _Code.RESOURCE_EXHAUSTED:
-            return code, 0.0, self._exhausted(error.details() or "")
-        return code, 0.0, failed_answer(code, self.parties)
-
-    def _exhausted(self, details: str) -> PsiError:
-        # Without our metadata it is grpc's own: too many calls there, or an answer too large here.
-        if "larger than max" in details:
-            return PeerProtocolError(
-                f"{self.parties.peer} sent a message of more than {MAX_MESSAGE_BYTES:,} bytes"
-            )
-        return UnreachableError(
-            f"{self.parties.peer} has no time to answer now",
-            slug="busy",
-            hint="run the same command again; nothing is charged twice",
-        )
-
-    def _diagnose(self, code: grpc.StatusCode) -> str:
-        """
-        Why it is silent, in words.
-
-        Raises:
-            PsiError: It will not mend by waiting: a certificate is wrong, theirs or ours.
-        """
-        if code is _Code.DEADLINE_EXCEEDED:
-            return f"no answer within {self._deadline_s:g} s"
-        now_s = self._now_ms() // 1000
-        if fault := own_fault(self._identity, self._trusted, now_s):
-            raise fault
-        with self._lock:  # one look at a time is enough for all threads
-            seen = self.look()
-            self._not_accepted = 0 if seen.accepted else self._not_accepted + 1
-            closed_on_us = self._not_accepted
-        if seen.certificate is not None:
-            if fault := certificate_fault(seen.certificate, self.parties, self._trusted, now_s):
-                raise fault
-            # Once may be a server on its way down; twice in a row is our certificate.
-            if not seen.accepted and not seen.reason and closed_on_us > 1:
-                raise not_accepted(self.parties)
-        return seen.reason or "it closes the connection"
-
-    def _given_up(self, reason: str, tries: int, elapsed_s: float, where: str) -> PsiError:
-        parties = self.parties
-        if self._answered_at is None:
-            times = "1 try" if tries == 1 else f"{tries} tries"
-            contact = f"; contact {parties.contact}" if parties.contact else ""
-            return UnreachableError(
-                f"{parties.peer} does not answer at {parties.address}: {reason}, "
-                f"{times} in {span(elapsed_s)}",
-                hint=f"`overlap ping {parties.peer}` shows how far it gets{contact}",
-            )
-        silent_s = self._waiter.monotonic() - self._answered_at
-        return UnreachableError(
-            f"{parties.peer} stopped answering{where}, {span(silent_s)} ago; state is kept",
-            slug="stalled",
-            hint="run the same command again; nothing is charged twice",
-        )
-
-    def _note_answer(self) -> None:
-        self._answered_at = self._waiter.monotonic()
 
     def _check_cancelled(self) -> None:
         if self._cancelled:
@@ -343,5 +249,5 @@ class PeerChannel:
         return UnreachableError(
             f"the calls to {self.parties.peer} were ended from here; state is kept",
             slug="not-finished",
-            hint="run the same command again; nothing is charged twice",
+            hint=AGAIN,
         )

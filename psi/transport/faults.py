@@ -23,9 +23,9 @@ from psi.errors import (
 from psi.transport.refusals import Received
 from psi.transport.times import moment, span
 
-__all__ = ["Parties", "failed_answer", "refused", "seen_from_here"]
+__all__ = ["AGAIN", "Parties", "failed_answer", "refused", "seen_from_here"]
 
-_AGAIN: Final = "run the same command again; nothing is charged twice"
+AGAIN: Final = "run the same command again; nothing is charged twice"
 _WEEK_S: Final = 604_800
 
 
@@ -81,7 +81,7 @@ def failed_answer(code: grpc.StatusCode, parties: Parties) -> PsiError:
     return UnreachableError(
         f"{parties.peer} could not answer; the fault is on its side ({code.name})",
         slug="peer-failed",
-        hint=f"{parties.ask_peer}; {_AGAIN}",
+        hint=f"{parties.ask_peer}; {AGAIN}",
     )
 
 
@@ -263,7 +263,7 @@ _ROWS: Final[Mapping[str, _Row]] = {
     "peer-failed": (
         UnreachableError,
         lambda w: f"{w.peer} can't record at the moment, so it does not answer",
-        _ask(f"; {_AGAIN}"),
+        _ask(f"; {AGAIN}"),
     ),
-    "busy": (UnreachableError, _busy, _hint(_AGAIN)),
+    "busy": (UnreachableError, _busy, _hint(AGAIN)),
 }

@@ -2,10 +2,11 @@
 """Members with real certificates, a server that counts what it answers, and a clock for waiting."""
 
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,7 @@ from psi.protocol.messages import (
 from psi.transport.client import PeerChannel
 from psi.transport.seams import Trusted
 from psi.transport.server import PairwiseGrpcServer
+from psi.transport.waiting import Waiter
 from psi.trust.certificates import make_certificate, make_tls_key, read_certificate
 from psi.trust.rosters import TrustedRoster, sign_roster
 
@@ -192,6 +194,7 @@ class CountingAnswerer:
         self.calls: list[tuple[str, Caller]] = []
         self.requests: list[object] = []
         self.before: Callable[[str, Caller], None] = lambda _method, _caller: None
+        self.answer_status = status()
         self._lock = threading.Lock()
 
     def _note(self, method: str, caller: Caller, request: object = None) -> None:
@@ -227,7 +230,7 @@ class CountingAnswerer:
 
     def status(self, caller: Caller) -> Status:
         self._note("status", caller)
-        return status()
+        return self.answer_status
 
 
 class FakeWaiter:
@@ -294,7 +297,7 @@ def channel(
     address: str,
     *,
     server: str = "beta-bank",
-    waiter: FakeWaiter | None = None,
+    waiter: Waiter | None = None,
     **options: object,
 ) -> Iterator[PeerChannel]:
     """A channel to a server of the roster."""
@@ -310,3 +313,29 @@ def channel(
         }  # type: ignore[arg-type]  # tests override any of them
     ) as opened:
         yield opened
+
+
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that is none of ours: runs `answer` on each connection, then closes it."""
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                answer(connection)
+                # Read what the other side still says, so that closing is no reset.
+                connection.settimeout(1)
+                connection.recv(65_536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
