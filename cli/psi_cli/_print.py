@@ -5,6 +5,7 @@ Everything that reaches the terminal: stdout has the result alone, stderr all th
 Colour repeats a word and never replaces it; it is one of the terminal's 16.
 """
 
+import errno
 import json
 import os
 import sys
@@ -93,8 +94,8 @@ class Screen:
             raise OutputClosedError from None
         except OSError as error:
             raise StorageError(
-                f"cannot write the output: {(error.strerror or 'unknown reason').lower()}",
-                slug="disk-full" if error.errno == 28 else "storage-fault",
+                f"cannot write the output: {(error.strerror or 'it is closed').lower()}",
+                slug="disk-full" if error.errno == errno.ENOSPC else "storage-fault",
                 hint="the output is not complete; free space, or write to another file",
             ) from None
 

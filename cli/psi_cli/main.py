@@ -5,12 +5,14 @@ The command `overlap`: parses, runs one command, and turns every failure into a 
 This is the only place that catches `PsiError`, and the only one that ends the process.
 """
 
+import io
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -73,10 +75,27 @@ for _command in (demo, init, join, inspect, ping, check, serve, roster, alliance
 
 def main() -> NoReturn:
     """The entry point of the command `overlap`."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that is not UTF-8 gets \u escapes instead of a traceback.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # real streams
+    _mend_streams()
+    threading.excepthook = _report_thread
     cli.main()
+
+
+def _mend_streams() -> None:
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
+    if sys.stdout is None:
+        # Closed by whoever started us. Open for reading only: writing a result there must fail.
+        sys.stdout = Path(os.devnull).open()  # noqa: SIM115 - open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not UTF-8 gets \u escapes instead of a traceback.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _report_thread(failed: threading.ExceptHookArgs) -> None:
+    """Python would print the message of the exception, which may hold a value."""
+    if isinstance(failed.exc_value, Exception):
+        report_bug(failed.exc_value, Settings())
 
 
 def _run(root: click.Group, args: list[str]) -> int:
@@ -85,7 +104,7 @@ def _run(root: click.Group, args: list[str]) -> int:
     asked_json = "--json" in args
     code = 0
     try:
-        with _sigterm_raises():
+        with _signals():
             context = root.make_context("overlap", args, obj=settings)
             with context:
                 root.invoke(context)
@@ -117,16 +136,24 @@ def _report_import(error: ImportError, settings: Settings) -> int:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """While it is open, SIGTERM unwinds the stack as Ctrl-C does, so that state is kept."""
+def _signals() -> Iterator[None]:
+    """
+    While it is open, SIGTERM unwinds the stack as Ctrl-C does, so that state is kept.
+
+    SIGUSR1 asks for progress; it must not end a command that has none to show.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, _on_sigterm)
+    previous = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, _on_sigterm),
+        signal.SIGUSR1: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _on_sigterm(_: int, __: FrameType | None) -> None:

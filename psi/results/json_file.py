@@ -64,8 +64,16 @@ def _match_object(match: Match) -> dict[str, object]:
 
 
 def render_json(result: CheckResult) -> str:
-    """The object of `result_object`, indented, with a line feed at its end."""
-    return json.dumps(result_object(result), indent=2) + "\n"
+    """The object of `result_object`: a line for each field and for each match."""
+    lines = []
+    for field, value in result_object(result).items():
+        if field == "intersection" and isinstance(value, list) and value:
+            matches = ",\n".join(f"    {json.dumps(match)}" for match in value)
+            lines.append(f'  "{field}": [\n{matches}\n  ]')
+        else:
+            lines.append(f'  "{field}": {json.dumps(value)}')
+    body = ",\n".join(lines)
+    return f"{{\n{body}\n}}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -334,3 +334,42 @@ def test_terminal_that_is_not_utf8_expect_escapes_and_no_traceback() -> None:
     ended = run_process("b\u00fccher", extra={"PYTHONIOENCODING": "ascii"})
     assert ended.code == 2
     assert "no command overlap b\\xfccher" in ended.stderr
+
+
+def test_closed_stdout_expect_a_failure_and_not_a_lost_result() -> None:
+    script = """
+import os, subprocess, sys
+sys.exit(subprocess.run([sys.executable, "-m", "psi_cli", "--version"],
+                        preexec_fn=lambda: os.close(1)).returncode)
+"""
+    ended = run_process(script=script)
+    assert ended.code == 1
+    assert "cannot write the output: it is closed [storage-fault]" in ended.stderr
+
+
+def test_sigusr1_without_progress_expect_it_is_ignored(act: Callable[[Callback], None]) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    act(lambda: signal.raise_signal(signal.SIGUSR1))
+    assert overlap("act").exit_code == 0
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_bug_in_a_thread_expect_no_value_on_stderr(tmp_path: Path) -> None:
+    script = """
+import threading
+from psi_cli import main
+from psi_cli._command import Command
+
+def act():
+    thread = threading.Thread(target=int, args=("secret.example",))
+    thread.start()
+    thread.join()
+
+main.cli.add_command(Command("act", callback=act, example="overlap act"))
+main.main()
+"""
+    (tmp_path / "state").mkdir()
+    ended = run_process("act", script=script, extra={"OVERLAP_HOME": str(tmp_path)})
+    assert ended.stderr.startswith("overlap: error: unexpected failure (ValueError) [bug]\n")
+    assert "secret" not in ended.stderr
+    assert len(list((tmp_path / "state").iterdir())) == 1

@@ -39,6 +39,13 @@ def test_json_of_a_result_expect_the_documented_fields() -> None:
     assert "share" not in render_json(tutorial_result())
 
 
+def test_json_of_matches_expect_a_line_for_each() -> None:
+    lines = render_json(make_result([make_match("a.example"), make_match("b.example")]))
+    found = [line for line in lines.splitlines() if '"value"' in line]
+    assert [json.loads(line.strip(" ,"))["value"] for line in found] == ["a.example", "b.example"]
+    assert json.loads(render_json(make_result()))["intersection"] == []
+
+
 def test_json_read_back_expect_the_same_result() -> None:
     result = tutorial_result()
     assert parse_result(render_json(result).encode(), name="r.json") == result
