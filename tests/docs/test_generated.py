@@ -18,7 +18,7 @@ def test_generated_parts_of_a_document_equal_the_code(path: Path) -> None:
 def test_every_generated_part_stands_in_exactly_one_document() -> None:
     """No part is forgotten, and none is said twice."""
     found = Counter(name for path in document_names() for name in parts_of(path.read_text()))
-    assert found == Counter(PARTS)
+    assert found == Counter(list(PARTS))
 
 
 def test_changed_part_is_found() -> None:
