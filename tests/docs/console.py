@@ -33,7 +33,7 @@ from fcntl import ioctl
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Block", "Step", "Stage", "blocks_of", "comparable", "run_document"]
+__all__ = ["Block", "Stage", "Step", "blocks_of", "comparable", "run_document"]
 
 ROOT: Final = Path(__file__).parents[2]
 _BLOCK: Final = re.compile(
@@ -252,7 +252,8 @@ class Stage:
                         known.write_text(text + line)
 
     def _as_in_document(self, person: str, output: str) -> str:
-        output = output.replace("\r\n", "\n").replace(str(self.home(person)), f"/home/{person}")
+        output = re.sub(r"\r+\n", "\n", output)
+        output = output.replace(str(self.home(person)), f"/home/{person}")
         for address in self._addresses.values():
             here = f"127.0.0.1:{address.port}"
             output = output.replace(f"listening on {here}", "listening on [::]:9497")
