@@ -21,10 +21,13 @@ typedef struct {
     int16_t *digits; /* windows rows of n */
 } sums;
 
+/* Windows of signed digits: one bit more, so that the last one keeps its carry. */
+static int windows_of(int bits, int window) { return (bits + 1) / window + 1; }
+
 /* Field products of one sum: 7 an addition to a bucket, 18 to clear a bucket, 7 a doubling. */
 static size_t cost(size_t n, int bits, int window) {
-    size_t windows = (size_t)(bits / window + 1);
-    return windows * (7 * n + (18 << (window - 1)) + 7 * (size_t)window);
+    size_t a_window = 7 * n + (18 << (window - 1)) + 7 * (size_t)window;
+    return (size_t)windows_of(bits, window) * a_window;
 }
 
 static void sums_free(sums *s) {
@@ -39,7 +42,7 @@ static int sums_new(sums *s, size_t n, int bits, int of_d) {
     *s = (sums){.size = n < BLOCK ? n + (n == 0) : BLOCK, .window = 3};
     for (int window = 4; window <= LARGEST_WINDOW; window++)
         if (cost(s->size, bits, window) < cost(s->size, bits, s->window)) s->window = window;
-    s->windows = bits / s->window + 1;
+    s->windows = windows_of(bits, s->window);
     s->points[0] = malloc(s->size * sizeof *s->points[0]);
     s->points[1] = of_d ? malloc(s->size * sizeof *s->points[1]) : NULL;
     s->buckets = malloc(sizeof(ge) << (s->window - 1));
