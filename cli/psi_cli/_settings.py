@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the global options say, in one object that every command gets."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -22,7 +22,6 @@ class Settings:
     color: ColorMode = "auto"
     # What Ctrl-C, SIGTERM or a bug leaves behind; a command that keeps state says so here.
     kept: str | None = None
-    inputs: list[Path] = field(default_factory=list)
 
     @property
     def screen(self) -> Screen:

@@ -7,7 +7,7 @@ import re
 import select
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def run_script_on_terminal(
     script: str,
     *arguments: str,
     extra: Mapping[str, str] | None = None,
-    answer: tuple[str, bytes] | None = None,
+    answers: Sequence[tuple[str, bytes]] = (),
 ) -> tuple[int, str]:
     """
     Run a Python script with a terminal of 100 columns as its stdin, stdout, stderr and /dev/tty.
@@ -83,7 +83,7 @@ def run_script_on_terminal(
         script: The text of the script.
         arguments: Its arguments.
         extra: More environment.
-        answer: A prompt, and what a person types when they have seen it.
+        answers: Prompts, and what a person types when they have seen each.
 
     Returns:
         Exit code, and all that the terminal got.
@@ -93,6 +93,7 @@ def run_script_on_terminal(
         environment = _environment({"COLUMNS": "100", **(extra or {})})
         os.execve(sys.executable, [sys.executable, "-c", script, *arguments], environment)
     shown = bytearray()
+    waiting = list(answers)
     while True:
         ready, _, _ = select.select([terminal], [], [], 60)
         try:
@@ -102,9 +103,8 @@ def run_script_on_terminal(
         if not piece:
             break
         shown += piece
-        if answer is not None and answer[0].encode() in shown:
-            os.write(terminal, answer[1])
-            answer = None
+        if waiting and waiting[0][0].encode() in shown:
+            os.write(terminal, waiting.pop(0)[1])
     os.close(terminal)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")

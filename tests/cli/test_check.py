@@ -2,7 +2,9 @@
 """The command `check`: what it hands on, and what it says and writes afterwards."""
 
 import csv
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,21 @@ def test_check_into_a_file_that_exists_expect_refused_before_anything_is_asked(
     quiet = check("beta-bank", "-q", "--force", "-o", "m.json")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
     assert json.loads((tmp_path / "m.json").read_text())["count"] == 412
+
+
+def test_check_whose_output_fails_expect_where_the_result_was_saved(
+    check: Check, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    peer.saved = Path("/srv/overlap/results/x")
+    monkeypatch.setattr(os, "fsync", full)
+    ended = check("beta-bank", "-o", "m.json")
+    assert ended.exit_code == 1
+    lines = ended.stderr.splitlines()
+    assert "next: the whole result is in /srv/overlap/results/x" in lines
+    assert "[disk-full]" in lines[-2]
 
 
 @pytest.mark.parametrize("name", ["m", "m.xlsx"])

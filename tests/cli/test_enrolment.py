@@ -151,7 +151,7 @@ def test_join_as_json_expect_one_object(enrolled: Run) -> None:
     assert shown["limits"] == {"set_size": 131_072, "indicators": 524_288, "checks": 8}
 
 
-JOIN = "from psi_cli.main import main; main()"
+MAIN = "from psi_cli.main import main; main()"
 
 
 @pytest.mark.parametrize(("typed", "code"), [(b"y\n", 0), (b"n\n", 4)])
@@ -160,10 +160,10 @@ def test_join_on_a_terminal_expect_a_question(
 ) -> None:
     arguments = ("join", str(tmp_path / "acme-corp.join.json"), "--home", str(tmp_path / "acme"))
     ended, shown = run_script_on_terminal(
-        JOIN,
+        MAIN,
         *arguments,
         extra={"OVERLAP_UNLOCK_FILE": str(tmp_path / "unlock.key"), "NO_COLOR": "1"},
-        answer=("[y/N] ", typed),
+        answers=[("[y/N] ", typed)],
     )
     assert ended == code, shown
     assert "\nDid the operator read you this alliance code? [y/N] " in shown
@@ -233,3 +233,56 @@ def test_create_with_a_period_that_is_none_expect_usage_error(run: Run, period: 
     ended = run("stick", "alliance", "create", "cti-north", "--period", period)
     assert ended.exit_code == 2
     assert "--period: expected week, day" in ended.stderr
+
+
+def test_passphrase_home_expect_asked_twice_and_then_once(tmp_path: Path) -> None:
+    extra = {"HOME": str(tmp_path), "OVERLAP_HOME": str(tmp_path / "acme"), "NO_COLOR": "1"}
+    go = f"import os; os.chdir({str(tmp_path)!r}); {MAIN}"
+    twice = [("New passphrase: ", b"horse\n"), ("The same again: ", b"horse\n")]
+    code, shown = run_script_on_terminal(
+        go, "init", "acme-corp", "--passphrase", extra=extra, answers=twice
+    )
+    assert code == 0, shown
+    assert "unlock     your passphrase opens it: nobody can restore it\n" in shown
+    assert "horse" not in shown
+    code, shown = run_script_on_terminal(
+        go, "ping", "beta-bank", extra=extra, answers=[("Passphrase: ", b"donkey\n")]
+    )
+    assert code == 1
+    assert "[unlock-failed]" in shown
+
+
+def test_two_passphrases_that_differ_expect_nothing_made(tmp_path: Path) -> None:
+    extra = {"HOME": str(tmp_path), "OVERLAP_HOME": str(tmp_path / "acme")}
+    differ = [("New passphrase: ", b"horse\n"), ("The same again: ", b"house\n")]
+    code, shown = run_script_on_terminal(
+        MAIN, "init", "acme-corp", "--passphrase", extra=extra, answers=differ
+    )
+    assert code == 2
+    assert "the two passphrases differ; nothing was made" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_as_json_expect_one_object_each(enrolled: Run) -> None:
+    made = json.loads(enrolled("other", "alliance", "create", "cti-south", "--json").stdout)
+    assert (made["format"], made["alliance"]) == ("overlap-alliance/1", "cti-south")
+    assert CODE.fullmatch(made["code"])
+    new = json.loads(enrolled("city", "init", "city-hospital", "--json").stdout)
+    assert (new["format"], new["request_file"]) == ("overlap-init/1", "city-hospital.request.json")
+    listed = enrolled(
+        "stick", "alliance", "enroll", "city-hospital.request.json", "--json", "--code", new["code"]
+    )
+    assert json.loads(listed.stdout) == {
+        "format": "overlap-enroll/1",
+        "join_files": ["city-hospital.join.json"],
+        "roster_file": "cti-north.roster.json",
+        "roster": 2,
+        "members": 3,
+        "key_holders": 1,
+        "operators": 0,
+    }
+    enrolled("acme", "join", "acme-corp.join.json", "--yes")
+    updated = json.loads(
+        enrolled("acme", "roster", "update", "cti-north.roster.json", "--json").stdout
+    )
+    assert (updated["from"], updated["roster"], updated["added"]) == (1, 2, ["city-hospital"])

@@ -3,10 +3,11 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
-from cli.support import overlap
+from cli.support import overlap, run_script_on_terminal, visible
 
 FEED = """\
 evil.example.com
@@ -121,3 +122,42 @@ def test_inspect_of_names_with_control_characters_expect_escapes(tmp_path: Path)
     text = overlap("inspect", tmp_path).stdout
     assert "\x1b" not in text
     assert r"a\x1b[2J.txt:1" in text
+
+
+def test_inspect_in_a_home_expect_the_kinds_and_rules_of_its_policy(
+    feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "acme"
+    assert overlap("init", "acme-corp", home=home).exit_code == 0
+    policy = (home / "policy.toml").read_text()
+    policy = re.sub(r"^kinds .*", 'kinds = ["url"]', policy, flags=re.MULTILINE)
+    (home / "policy.toml").write_text(policy.replace("derive_host = false", "derive_host = true"))
+    shown = json.loads(overlap("inspect", feed, "--json", home=home).stdout)
+    assert shown["by_kind"] == {"url": 1}
+    assert shown["filtered"] == {"domain": 3}
+    assert shown["rules"]["derive_host"] is True
+    nothing = overlap("inspect", home=home)
+    assert nothing.exit_code == 2
+    assert "overlap.toml names no set" in nothing.stderr
+
+
+def test_inspect_of_files_that_are_none_expect_them_named(tmp_path: Path) -> None:
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_bytes(b"\0\1\2" * 100)
+    (tmp_path / "LICENSE").write_text("free")
+    text = overlap("inspect", tmp_path).stdout
+    assert f"skipped    2 files from {tmp_path / 'a.bin'} on: " in text
+    assert "left out   1 file by name (LICENSE, README, hidden)" in text
+    detailed = overlap("inspect", tmp_path, "-v").stdout
+    assert f"skipped    {tmp_path / 'b.bin'}: " in detailed
+
+
+def test_inspect_on_a_terminal_expect_lines_that_fit(tmp_path: Path) -> None:
+    (tmp_path / ("x" * 90 + ".txt")).write_text("10.0.0.1\n10.0.0.2\n")
+    script = "from psi_cli.main import main; main()"
+    _, shown = run_script_on_terminal(script, "inspect", str(tmp_path), extra={"NO_COLOR": "1"})
+    lines = visible(shown).splitlines()
+    (row,) = (line for line in lines if line.startswith("private address"))
+    assert "..." in row
+    assert len(row) <= 100

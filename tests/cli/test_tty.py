@@ -37,14 +37,14 @@ print(len(ask_secret(Settings(), "Passphrase", flag="--unlock-file FILE")))
 def test_question_on_a_terminal_expect_yes_only_when_it_is_typed(
     typed: bytes, answer: bool
 ) -> None:
-    code, shown = run_script_on_terminal(ASK, answer=("[y/N] ", typed))
+    code, shown = run_script_on_terminal(ASK, answers=[("[y/N] ", typed)])
     assert code == 0
     assert shown.startswith(r"Did acme\x1b[2J read you this code by phone? [y/N] ")
     assert shown.endswith(f"answer {answer}\n")
 
 
 def test_passphrase_on_a_terminal_expect_it_is_not_shown() -> None:
-    code, shown = run_script_on_terminal(SECRET, answer=(": ", "gehe\u00efm\n".encode()))
+    code, shown = run_script_on_terminal(SECRET, answers=[(": ", "gehe\u00efm\n".encode())])
     assert code == 0
     assert shown == "Passphrase: \n7\n"
 

@@ -87,12 +87,14 @@ def check(
     settings.kept = "state is kept"
     with TerminalEvents(settings) as events:
         report = run_check(request, events)
-    if report is None:
-        if settings.json:
-            settings.screen.object("preview", {"peer": peer, "said": events.said})
-    else:
-        output.write(settings, report.result)
-        _say_after(settings, report)
+    if report is not None:
+        try:
+            output.write(settings, report.result)
+        finally:
+            # Also when the file could not be written: then it matters that the result was saved.
+            _say_after(settings, report)
+    elif settings.json:
+        settings.screen.object("preview", {"peer": peer, "said": events.said})
 
 
 _WRITING: Final = ("form", "as_csv", "output", "force", "defang", "rows")
