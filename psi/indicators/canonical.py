@@ -205,8 +205,6 @@ class Canonicaliser:
             result = self._plain(cleaned, form, match.lastindex)
         if result is None:
             result = self._dispatch(cleaned, form)
-        if isinstance(result, bytes) and len(result) > MAX_VALUE:
-            return Reason.TOO_LONG
         return FORM_FAILURE.get(form, result) if result is Reason.NOT_DOMAIN else result
 
     def _dispatch(self, text: str, form: Form) -> Elements:
@@ -273,7 +271,7 @@ _PORT_DIGITS: Final = 5
 
 def _clean(text: str) -> str | Reason:
     """The refanged value without white space, quotes and punctuation around it."""
-    if len(text) > MAX_VALUE:
+    if len(text) > MAX_VALUE or len(text.encode("utf-8", "surrogatepass")) > MAX_VALUE:
         return Reason.TOO_LONG
     while True:
         cleaned = text.lstrip(_SPACE + _QUOTES).rstrip(_SPACE + _QUOTES + ",;")

@@ -20,7 +20,6 @@ from psi.indicators.tlds import is_known_tld
 
 __all__ = ["CanonicalUrl", "schemeless_url", "url"]
 
-_SCHEMES: Final = frozenset({"http", "https", "ftp"})
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
@@ -68,7 +67,7 @@ def _is_reserved(host: str) -> bool:
 
 def url(text: str, *, fold_https: bool, allow_reserved: bool) -> CanonicalUrl | Reason:
     """
-    The canonical form of a URL that begins with its scheme, or the reason why there is none.
+    The canonical form of a URL that begins with http, https or ftp, or why there is none.
 
     The result can have a canonical form other than itself, where unescaping or the removal of the
     fragment has exposed something; the caller repeats until it stands still.
@@ -76,8 +75,6 @@ def url(text: str, *, fold_https: bool, allow_reserved: bool) -> CanonicalUrl | 
     parsed = parse_url(text)
     if parsed is None:
         return Reason.NOT_URL
-    if parsed.scheme not in _SCHEMES:
-        return Reason.URL_SCHEME
     host = _host(parsed.host, allow_reserved)
     if isinstance(host, Reason):
         return host

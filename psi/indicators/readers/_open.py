@@ -167,15 +167,6 @@ class Opened:
             return ""
         return "".join(pieces)
 
-    def text(self) -> str:
-        """All of the text, for formats that are not made of lines; raises like `lines`."""
-        pieces, self.head = [self.head], ""
-        while not self._ended:
-            pieces.append(self._more())
-        if self._pending is not None:
-            raise self._pending
-        return "".join(pieces)
-
 
 def open_stream(stream: BinaryIO, on_long_line: Callable[[int], None]) -> Opened:
     """
