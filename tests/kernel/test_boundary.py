@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kernel.support import KEY_BYTES, SEED, WEIGHT_SEED, elements, pack
 from reference.scalars import scalar_bytes
 
@@ -280,6 +282,36 @@ def test_buffers_when_the_call_fails_are_released() -> None:
         call("evaluate", elements=data, k=bytes(32))
     data.append(0)  # raises BufferError while a buffer is exported
     assert len(data) == 65
+
+
+ANYTHING = st.one_of(
+    st.binary(max_size=100),
+    st.sampled_from([b"", bytes(32), TWO, SCALARS, bytes(64), b"\xff" * 32, OFFSETS]),
+    st.integers(0, 70),
+    st.sampled_from([-(2**70), -1, 2**64 - 1, 2**70]),
+    st.lists(st.integers(0, 9), min_size=1, max_size=4).map(lambda a: array("Q", sorted(a))),
+    st.none(),
+    st.text(max_size=3),
+)
+
+
+@given(
+    arguments=st.sampled_from(PARAMETERS).flatmap(
+        lambda at: st.tuples(st.just(at[0]), st.just(at[1]), ANYTHING, ANYTHING)
+    ),
+    other=st.sampled_from(sorted({name for _, name in PARAMETERS})),
+)
+def test_any_arguments_give_a_result_or_a_type_or_value_error(
+    arguments: tuple[str, str, object, object], other: str
+) -> None:
+    function, name, value, another = arguments
+    changes = {name: value} | ({other: another} if other in GOOD[function] else {})
+    try:
+        result = call(function, **changes)
+    except (TypeError, ValueError) as error:
+        assert str(error).startswith(tuple(GOOD[function]))
+    else:
+        assert isinstance(result, bytes | int | tuple)
 
 
 def test_select_when_known_is_the_one_in_use(kernel: ModuleType) -> None:
