@@ -8,9 +8,10 @@ While reading, one dict holds the distinct elements; it is dropped when the set 
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from psi.indicators.canonical import Canonicaliser
 from psi.indicators.kinds import KINDS, Kind
@@ -35,6 +36,10 @@ EVERY: Final = 8192  # records between two signs of progress
 _CODES: Final = {kind.encode(): code for code, kind in enumerate(KINDS)}
 _MAX_LINE: Final = 2**32 - 1
 
+assert array("I").itemsize == 4 and array("Q").itemsize == 8, "numpy reads their memory"
+
+_Number = TypeVar("_Number", np.uint8, np.uint32, np.uint64)
+
 
 class Collector:
     """
@@ -54,6 +59,8 @@ class Collector:
         self._wanted = frozenset(kind.encode() for kind in kinds)
         self._on_reject = on_reject
         self._rows: dict[bytes, int] = {}
+        self._data = bytearray()
+        self._ends = array("Q", [0])
         self._kinds = array("B")
         self._row = array("I")
         self._file = array("I")
@@ -93,41 +100,43 @@ class Collector:
             each: Called after every `EVERY` records.
         """
         # One loop with local names: this is where a million values spend their time.
-        elements, keep = self._elements, self._keep
+        to_elements, rows, file = self._elements, self._rows, self._file_index
+        add_row, add_file, add_line = self._row.append, self._file.append, self._line.append
+        written, add_end = self._text, self._text_ends.append
+        n = len(rows)
         for count, (text, type_hint, line) in enumerate(records, 1):
-            found = elements(text, type_hint)
-            if isinstance(found, bytes):
-                keep(found, text, line)
-            elif isinstance(found, tuple):
-                for element in found:
-                    keep(element, text, line)
-            else:
+            found = to_elements(text, type_hint)
+            if isinstance(found, Reason):
                 self.reject(text, line, found)
+                found = ()
+            for element in (found,) if isinstance(found, bytes) else found:
+                colon = element.index(b":")
+                row = rows.setdefault(element, n)
+                if row == n:
+                    if not self._is_new(element, element[:colon]):
+                        continue
+                    n += 1
+                add_row(row)
+                add_file(file)
+                add_line(line if line < _MAX_LINE else _MAX_LINE)
+                # What was written canonically is not stored twice.
+                raw = text.encode("utf-8", "surrogateescape")
+                if len(raw) != len(element) - colon - 1 or not element.endswith(raw):
+                    written += raw
+                add_end(len(written))
             if each is not None and count % EVERY == 0:
                 each()
 
-    def _keep(self, element: bytes, text: str, line: int) -> None:
-        rows = self._rows
-        n = len(rows)
-        row = rows.setdefault(element, n)
-        if row == n:
-            kind = element[: element.index(b":")]
-            if kind not in self._wanted:
-                del rows[element]
-                self._filtered[kind.decode()] += 1
-                return
-            self._kinds.append(_CODES[kind])
-        self._row.append(row)
-        self._file.append(self._file_index)
-        self._line.append(line if line < _MAX_LINE else _MAX_LINE)
-        written = text.encode("utf-8", "surrogateescape")
-        # What was written canonically is not stored twice. The colon in front makes sure that it
-        # is the whole value: `//evil.com/` is only the end of `url:http://evil.com/`.
-        if not (
-            element.endswith(written) and element.index(b":") == len(element) - len(written) - 1
-        ):
-            self._text += written
-        self._text_ends.append(len(self._text))
+    def _is_new(self, element: bytes, kind: bytes) -> bool:
+        """Store an element that was not there, or take it out again for its kind."""
+        if kind not in self._wanted:
+            del self._rows[element]
+            self._filtered[kind.decode()] += 1
+            return False
+        self._kinds.append(_CODES[kind])
+        self._data += element
+        self._ends.append(len(self._data))
+        return True
 
     def reject(self, text: str, line: int, reason: Reason) -> None:
         """Count a value that is not used."""
@@ -141,25 +150,25 @@ class Collector:
                 self._on_reject(Rejected(text, position, reason))
 
     def freeze(self, profile: Profile) -> IndicatorSet:
-        """The set of everything taken; the collector is empty afterwards."""
+        """The set of everything taken; the collector is of no use afterwards."""
         n = len(self._rows)
-        values = PackedValues.pack(self._rows)
+        # The largest thing here, and nobody needs it any more: it goes before the copies come.
         self._rows = {}
-        rows = np.frombuffer(self._row, dtype=np.uint32) if self._row else _NONE
+        rows = _numpy(self._row, np.uint32)
         starts = np.zeros(n + 1, dtype=np.uint32)
         np.cumsum(np.bincount(rows, minlength=n), out=starts[1:], dtype=np.uint32)
         occurrences = Occurrences(
             files=tuple(self._files),
-            file=np.array(self._file, dtype=np.uint32),
-            line=np.array(self._line, dtype=np.uint32),
+            file=_numpy(self._file, np.uint32),
+            line=_numpy(self._line, np.uint32),
             text=bytes(self._text),
-            text_offsets=np.array(self._text_ends, dtype=np.uint64),
+            text_offsets=_numpy(self._text_ends, np.uint64),
             order=np.argsort(rows, kind="stable").astype(np.uint32),
             row_starts=starts,
         )
         return IndicatorSet(
-            values=values,
-            kinds=np.array(self._kinds, dtype=np.uint8),
+            values=PackedValues(bytes(self._data), _numpy(self._ends, np.uint64)),
+            kinds=_numpy(self._kinds, np.uint8),
             occurrences=occurrences,
             profile=profile,
             report=self._report(n),
@@ -181,4 +190,6 @@ class Collector:
         )
 
 
-_NONE: Final = np.zeros(0, dtype=np.uint32)
+def _numpy(values: "array[int]", dtype: type[_Number]) -> npt.NDArray[_Number]:
+    """The numbers of an array, as a view of its memory."""
+    return np.frombuffer(values, dtype=dtype) if values else np.zeros(0, dtype=dtype)

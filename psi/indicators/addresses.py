@@ -3,6 +3,7 @@
 
 import re
 from ipaddress import IPv6Address
+from socket import inet_aton
 from typing import Final
 
 from psi.indicators.reasons import Reason
@@ -38,15 +39,13 @@ def _v4_number(text: str) -> int | None:
     `01.2.3.4` is octal to some readers and decimal to others; `001.002.003.004` is how tables
     with fixed columns pad.
     """
-    if not (_STRICT.fullmatch(text) or _PADDED.fullmatch(text)):
-        return None
-    number = 0
-    for part in text.split("."):
-        octet = int(part)
-        if octet > 255:
+    if _STRICT.fullmatch(text) is None:
+        if _PADDED.fullmatch(text) is None:
             return None
-        number = number << 8 | octet
-    return number
+        text = ".".join(str(int(part)) for part in text.split("."))
+        if _STRICT.fullmatch(text) is None:
+            return None
+    return int.from_bytes(inet_aton(text), "big")
 
 
 def _v4_text(number: int) -> str:

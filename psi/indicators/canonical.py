@@ -30,7 +30,7 @@ from psi.indicators.profile import Profile
 from psi.indicators.reasons import Reason
 from psi.indicators.refang import refang
 from psi.indicators.reserved import SPECIAL_TLDS, is_reserved_v4_text
-from psi.indicators.tlds import TLDS
+from psi.indicators.tlds import TLDS, is_known_tld
 from psi.indicators.type_names import FORM_FAILURE, Form, form_of
 from psi.indicators.urls import CanonicalUrl, schemeless_url, url
 
@@ -48,7 +48,7 @@ _PLAIN: Final = re.compile(
     rf"|(https?://{DOMAIN_PATTERN}(?:{_SEGMENT})+(?:\?[A-Za-z0-9._~!$&*+,;=:@/?-]*[A-Za-z0-9=])?"
     r"(?<![,;.]))"
 )
-_V4, _HEX, _DOMAIN, _URL = 1, 2, 3, 4
+_V4, _HEX, _DOMAIN = 1, 2, 3
 
 # With the byte A0, a non-breaking space in old Windows and Latin-1 files.
 _SPACE: Final = "".join(
@@ -64,6 +64,9 @@ _QUOTES: Final = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _UNUSABLE: Final = re.compile(
     "[\\x00-\\x08\\x0e-\\x1f\\x7f]|[\ud800-\udfff\ufffd]|\u2026|\\.\\.\\.[\\])}]?$"
 )
+# What cleaning would still change in a canonical URL: it exposed a defanged dot, or an end that is
+# stripped, by unescaping or by dropping the fragment.
+_UNSTABLE: Final = re.compile(r"[\[({\\]|[,;.'\"`]$")
 _LABEL: Final = re.compile(r"([A-Za-z][A-Za-z0-9 _-]{1,19})\s*:\s*(?![/\\])(.+)", re.DOTALL)
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(?:(//)|[/\\])", re.IGNORECASE)
 _URL_SCHEMES: Final = frozenset({"http", "https", "ftp"})
@@ -176,13 +179,16 @@ class Canonicaliser:
         return jarm_element(cleaned) if form is Form.JARM else ja4_element(cleaned)
 
     def _general(self, text: str, form: Form) -> Elements:
-        """Canonicalise until it stands still, which two rounds nearly always show."""
+        """Canonicalise until it stands still, for which one round is nearly always enough."""
         result = self._once(text, form)
         for _ in range(_ROUNDS):
             if not isinstance(result, tuple) or not result[0].startswith(b"url:"):
                 return result
             url_text = result[0][len(b"url:") :].decode()
-            if _PLAIN.fullmatch(url_text) or (again := self._once(url_text, form)) == result:
+            if (
+                _UNSTABLE.search(url_text) is None
+                or (again := self._once(url_text, form)) == result
+            ):
                 return result if self._derive else result[0]
             result = again
         return Reason.NOT_URL if isinstance(result, tuple) else result
@@ -200,8 +206,8 @@ class Canonicaliser:
                 inner = by_label if form is Form.UNTYPED else form
                 return self._once(labelled[2], inner, nesting=nesting + 1)
         result = None
-        # Refanged, most are plain. URLs are left out: their host has to come with them.
-        if cleaned is not text and (match := _PLAIN.fullmatch(cleaned)) and match.lastindex != _URL:
+        # Refanged, most are plain.
+        if cleaned is not text and (match := _PLAIN.fullmatch(cleaned)):
             result = self._plain(cleaned, form, match.lastindex)
         if result is None:
             result = self._dispatch(cleaned, form)
@@ -234,10 +240,19 @@ class Canonicaliser:
         if address is not None:
             return address
         if "/" in text or "?" in text:
-            return self._url(
-                schemeless_url(text, typed=typed, fold_https=self._fold, allow_reserved=self._allow)
-            )
+            return self._schemeless(text, form, typed=typed)
         return domain_element(text, typed=typed, allow_reserved=self._allow)
+
+    def _schemeless(self, text: str, form: Form, *, typed: bool) -> Elements:
+        """`host/path` as a URL."""
+        match = _PLAIN.fullmatch(f"http://{text}")
+        if match and (typed or is_known_tld(text[: text.find("/")].rpartition(".")[2])):
+            plain = self._plain(match[0], form, match.lastindex)
+            if plain is not None:
+                return plain
+        return self._url(
+            schemeless_url(text, typed=typed, fold_https=self._fold, allow_reserved=self._allow)
+        )
 
     def _url(self, found: CanonicalUrl | Reason) -> Elements:
         """URL and host; the host is taken off again when the profile does not ask for it."""
@@ -271,7 +286,7 @@ _PORT_DIGITS: Final = 5
 
 def _clean(text: str) -> str | Reason:
     """The refanged value without white space, quotes and punctuation around it."""
-    if len(text) > MAX_VALUE or len(text.encode("utf-8", "surrogatepass")) > MAX_VALUE:
+    if 4 * len(text) > MAX_VALUE and len(text.encode("utf-8", "surrogatepass")) > MAX_VALUE:
         return Reason.TOO_LONG
     while True:
         cleaned = text.lstrip(_SPACE + _QUOTES).rstrip(_SPACE + _QUOTES + ",;")

@@ -13,15 +13,17 @@ from psi.indicators._rules import refang_rules
 __all__ = ["may_be_defanged", "refang", "refang_by_rules"]
 
 _RULES: Final = refang_rules()
+_SCHEME_RULES: Final = tuple(rule for rule in _RULES if rule[0].pattern.startswith("^"))
 
-_SPACE: Final = re.compile(r"\s")
 # Every pattern needs one of these, and most values hold none.
-_HINT: Final = re.compile(r"[\[({\\]|^(?:h(?:xx|\*\*|xt|tx)p|meow|fxp)s?:", re.IGNORECASE)
+_INSIDE: Final = re.compile(r"[\[({\\]")
+_SCHEME: Final = re.compile(r"h(?:xx|\*\*|xt|tx)ps?:|meows?:|fxps?:", re.IGNORECASE)
+_SPACE: Final = re.compile(r"\s")
 
 
 def may_be_defanged(text: str) -> bool:
     """Whether any pattern could apply; cheap, and never wrong when it says no."""
-    return _HINT.search(text) is not None
+    return _INSIDE.search(text) is not None or _SCHEME.match(text) is not None
 
 
 def refang(text: str) -> str:
@@ -30,9 +32,11 @@ def refang(text: str) -> str:
         return text
     # Nine in ten are written like this and nothing else; white space is the first pattern's.
     simple = text.replace("[.]", ".")
-    if not may_be_defanged(simple) and _SPACE.search(simple) is None:
-        return simple
-    return refang_by_rules(text)
+    if _INSIDE.search(simple) is not None or _SPACE.search(simple) is not None:
+        return refang_by_rules(text)
+    for pattern, replacement in _SCHEME_RULES:
+        simple = pattern.sub(replacement, simple)
+    return simple
 
 
 def refang_by_rules(text: str) -> str:

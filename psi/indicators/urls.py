@@ -7,9 +7,8 @@ the case of the path, a trailing slash, the order of a query.
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from psi.indicators._whatwg import parse_url
 from psi.indicators.addresses import V4_PATTERN, unmapped_host
@@ -31,15 +30,11 @@ _HOST_AS_WRITTEN: Final = re.compile(r"(?://)?([^/?\\@]+?)(?::[0-9]{1,5})?[/?\\]
 _V4: Final = re.compile(V4_PATTERN)
 
 
-@dataclass(frozen=True, slots=True)
-class CanonicalUrl:
-    """A URL in its one spelling, and the element of its host; neither is shown by `repr`."""
+class CanonicalUrl(NamedTuple):
+    """A URL in its one spelling, and the element of its host."""
 
     text: str
     host: bytes
-
-    def __repr__(self) -> str:
-        return f"CanonicalUrl({len(self.text)} characters)"
 
 
 def _escape(match: re.Match[str]) -> str:

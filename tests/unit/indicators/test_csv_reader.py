@@ -156,6 +156,7 @@ def test_rows_when_quotes_and_breaks_expect_cells() -> None:
         (['5" disk', "d"], 4),
         (["e\nf", "g"], 5),
     ]
+    assert list(rows(['"a\nb" c\nd,e', "f,g"], ",")) == [(None, 1), (["f", "g"], 2)]
 
 
 @pytest.mark.parametrize(

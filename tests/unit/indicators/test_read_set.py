@@ -155,13 +155,32 @@ def test_read_set_when_path_missing_expect_error(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
-def test_read_set_when_not_permitted_expect_error(tmp_path: Path) -> None:
-    """Permissions of a file and of a folder."""
+def test_read_set_when_not_permitted_expect_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Permissions of a folder and of a file; the rest is read with keep_going."""
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
     (tmp_path / "a.txt").write_text("evil.com\n")
-    (tmp_path / "a.txt").chmod(0)
-    with pytest.raises(IndicatorError, match="permission denied"):
+    (tmp_path / "closed").mkdir()
+    scandir, opened = os.scandir, Path.open
+    monkeypatch.setattr(
+        os, "scandir", lambda path: refuse(path) if path.endswith("closed") else scandir(path)
+    )
+    with pytest.raises(IndicatorError, match="closed can't be read: permission denied"):
         read(tmp_path)
+    assert read(tmp_path, keep_going=True)[0] == ["domain:evil.com"]
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, mode: refuse(path) if path.name == "a.txt" else opened(path, mode),
+    )
+    with pytest.raises(IndicatorError, match=r"a\.txt can't be read: permission denied"):
+        read(tmp_path)
+    assert read(tmp_path, keep_going=True)[0] == []
 
 
 def test_read_set_when_gzip_is_cut_expect_error_with_size(tmp_path: Path) -> None:
