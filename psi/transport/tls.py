@@ -11,6 +11,8 @@ a certificate that one rostered member made for another's name passes it and is 
 from collections.abc import Callable
 
 import grpc
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from psi.errors import TransportError
 from psi.transport.leaf import certificates_of
@@ -64,7 +66,14 @@ def client_credentials(
 
 
 def _roots(trusted: Trusted, name: str | None = None) -> bytes:
-    roots = b"".join(to_pem(der) for der in certificates_of(trusted, name))
+    """The certificates of one principal, or of all, as roots in PEM."""
+    roots = b"".join(
+        to_pem(der)
+        for principal in trusted.roster.principals
+        if name is None or principal.name == name
+        for der in certificates_of(trusted, principal.name)
+        if _has_own_subject(der, principal.name)
+    )
     if not roots:
         # Without roots of ours grpc would take the machine's.
         raise TransportError(
@@ -73,3 +82,10 @@ def _roots(trusted: Trusted, name: str | None = None) -> bytes:
             hint="`overlap roster update`; else ask the operator",
         )
     return roots
+
+
+def _has_own_subject(der: bytes, principal: str) -> bool:
+    # The TLS library finds a root by its subject. A member whose certificate bore another's would
+    # be found in the other's place, and so lock the other out of every server (tried).
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+    return x509.load_der_x509_certificate(der).subject == own

@@ -17,6 +17,8 @@ import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from transport.support import (
     YEAR_S,
     Member,
@@ -33,7 +35,14 @@ from transport.support import (
 from psi.errors import KeyFileError, PsiError, RefusedError
 from psi.transport.auth import Authenticator
 from psi.transport.tls import client_credentials
-from psi.trust.certificates import dns_name, make_certificate, spiffe_id, to_pem
+from psi.trust.certificates import (
+    Certificate,
+    dns_name,
+    make_certificate,
+    public_spki,
+    spiffe_id,
+    to_pem,
+)
 from psi.trust.rosters import TrustedRoster
 
 ACME = Member.make("acme-corp")
@@ -74,19 +83,31 @@ def raw_call(running: Running, credentials: grpc.ChannelCredentials) -> grpc.Rpc
 
 def forged(by: Member, name: str) -> Member:
     """A certificate for another's name, signed with this member's own key and issued under it."""
-    forger = x509.load_der_x509_certificate(by.certificate_der)
-    signing_key = serialization.load_pem_private_key(by.tls_key_pem, None)
+    issuer = x509.load_der_x509_certificate(by.certificate_der).subject
+    return odd(name, subject=common_name(name), issuer=issuer, signer=by)
+
+
+def common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def odd(
+    name: str, *, subject: x509.Name, issuer: x509.Name, signer: Member | None = None
+) -> Member:
+    """A member whose certificate is not as ours are made."""
     fresh = Member.make(name)
     own_key = serialization.load_pem_private_key(fresh.tls_key_pem, None)
+    key = serialization.load_pem_private_key((signer or fresh).tls_key_pem, None)
     names = [x509.UniformResourceIdentifier(spiffe_id(name)), x509.DNSName(dns_name(name))]
     certificate = (
-        x509.CertificateBuilder(forger.subject, forger.subject)
+        x509.CertificateBuilder(issuer, subject)
         .public_key(own_key.public_key())  # type: ignore[arg-type]  # it is P-256
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
         .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(signing_key, hashes.SHA256())  # type: ignore[arg-type]  # it is P-256
+        .sign(key, hashes.SHA256())  # type: ignore[arg-type]  # it is P-256
     )
     der = certificate.public_bytes(serialization.Encoding.DER)
     return Member(name, fresh.tls_key_pem, der)
@@ -143,6 +164,21 @@ def test_call_with_a_certificate_forged_by_a_member_is_refused() -> None:
         raw_call(running, grpc.ssl_channel_credentials(root, fake.tls_key_pem, chain))
 
 
+def test_call_with_a_forged_certificate_that_tls_accepts_is_refused_by_the_gate() -> None:
+    """A forger whose own certificate does not forbid signing passes TLS, and no further."""
+    subject = common_name("city-hospital")
+    forger = odd("city-hospital", subject=subject, issuer=subject)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("psi.trust.rosters.read_certificate", lenient)
+        roster = trusted(ACME, BETA, forger)
+    fake = forged(forger, "acme-corp")
+    root, shown = to_pem(BETA.certificate_der), to_pem(fake.certificate_der)
+    with Running(BETA, roster) as running:
+        error = raw_call(running, grpc.ssl_channel_credentials(root, fake.tls_key_pem, shown))
+        assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert running.refusals == [(None, "/psi.proto.v1.Pairwise/Status", "peer-cert-foreign")]
+
+
 def test_call_of_a_member_who_was_removed_is_refused_on_its_open_connection() -> None:
     """The roster in force decides at every call, not the one of the handshake."""
     with Running(BETA, ROSTER) as running, channel(ACME, ROSTER, running.address) as to_beta:
@@ -177,6 +213,17 @@ def test_call_with_either_certificate_while_rotating_is_answered() -> None:
             with channel(client, roster, running.address) as to_beta:
                 assert to_beta.status() == status()
     assert [caller.spki for _, caller in running.answerer.calls] == [ACME.spki, again.spki]
+
+
+def test_call_of_a_member_whose_subject_another_took_is_answered() -> None:
+    """A member can't lock another out with a certificate that bears the other's subject."""
+    taker = odd("aaa-corp", subject=common_name("acme-corp"), issuer=common_name("acme-corp"))
+    with pytest.MonkeyPatch.context() as patch:
+        # As if it had been enrolled before that was looked at.
+        patch.setattr("psi.trust.rosters.read_certificate", lenient)
+        roster = trusted(taker, ACME, BETA)
+    with Running(BETA, roster) as running, channel(ACME, roster, running.address) as to_beta:
+        assert to_beta.status() == status()
 
 
 # ---- the server's certificate
@@ -233,6 +280,32 @@ def test_call_to_a_server_that_speaks_no_tls_names_it() -> None:
         to_beta.status()
     assert caught.value.slug == "unreachable"
     assert "it does not speak TLS 1.3" in caught.value.message
+
+
+def test_call_to_a_server_with_the_listed_key_in_another_certificate_names_it() -> None:
+    """The roster's certificate is the root, so a renewed one waits for the roster."""
+    renewed = other_name(BETA, "beta-bank", now_s() - 86_400)
+    with Running(renewed, ROSTER) as running:
+        assert refusal_of_status(ACME, ROSTER, running).slug == "peer-cert-foreign"
+
+
+def test_call_to_a_server_that_closes_at_once_names_it() -> None:
+    """Something listens there that does not want to talk."""
+    with (
+        listening(lambda _connection: None) as to,
+        channel(ACME, ROSTER, to) as to_beta,
+        pytest.raises(PsiError, match="it closes the connection") as caught,
+    ):
+        to_beta.status()
+    assert caught.value.slug == "unreachable"
+
+
+def test_channel_of_a_member_that_its_own_roster_does_not_list_is_refused() -> None:
+    """After a rotation of keys, until the operator has enrolled the new one."""
+    rotated = Member.make("acme-corp")
+    with pytest.raises(RefusedError, match="roster 6 does not list your certificate") as caught:
+        channel(rotated, ROSTER, "127.0.0.1:9").__enter__()
+    assert caught.value.slug == "not-a-member"
 
 
 # ---- below TLS 1.3, or no TLS
@@ -321,6 +394,23 @@ def constant(roster: TrustedRoster) -> Callable[[], TrustedRoster]:
     return lambda: roster
 
 
-def other_name(member: Member, name: str) -> Member:
-    """The same key under another's name, which a member can sign for itself at any time."""
-    return Member(name, member.tls_key_pem, make_certificate(name, member.tls_key_pem, now_s()))
+def other_name(member: Member, name: str, made_at_s: int | None = None) -> Member:
+    """The same key in another certificate, which a member can sign for itself at any time."""
+    made_at_s = now_s() if made_at_s is None else made_at_s
+    return Member(name, member.tls_key_pem, make_certificate(name, member.tls_key_pem, made_at_s))
+
+
+def lenient(der: bytes, *, slug: str = "") -> Certificate:
+    """What a certificate says, without a look at its form."""
+    certificate = x509.load_der_x509_certificate(der)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uri = names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+    key = certificate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return Certificate(
+        der=der,
+        principal=uri.removeprefix(spiffe_id("")),
+        spki=public_spki(key),
+        not_before=int(certificate.not_valid_before_utc.timestamp()),
+        not_after=int(certificate.not_valid_after_utc.timestamp()),
+    )
