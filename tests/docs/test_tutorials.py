@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import pytest
-from docs.console import ROOT, blocks_of, comparable, run_document
+from docs.console import ROOT, Stage, Step, blocks_of, comparable, run_document
 
 TUTORIALS = ("member.md", "operator.md")
 
@@ -18,6 +18,15 @@ def test_transcripts_of_a_tutorial_equal_what_the_commands_show(name: str, tmp_p
     for step, shown in acted:
         said = f"{step.person}$ {step.command}\n{step.shown}"
         assert comparable(said) == comparable(f"{step.person}$ {step.command}\n{shown}")
+
+
+def test_demo_shows_what_the_readme_says(tmp_path: Path) -> None:
+    """The block of the README is how the demo begins."""
+    readme = (ROOT / "README.md").read_text()
+    said = readme.split("```text\n", 1)[1].split("```", 1)[0]
+    with Stage(tmp_path) as stage:
+        shown = stage.act(Step("anybody", "overlap demo", said))
+    assert comparable(shown).startswith(comparable(said))
 
 
 def test_blocks_by_hand_are_not_run() -> None:
