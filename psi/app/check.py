@@ -21,7 +21,13 @@ from psi.app.saving import build_result, save_result
 from psi.app.terms import adopt_newer_roster, announce, check_terms
 from psi.app.waiter import ToldWaiter
 from psi.crypto.blinding import Blinding
-from psi.errors import PsiError, RefusedError
+from psi.errors import (
+    InternalError,
+    PeerProtocolError,
+    PsiError,
+    RefusedError,
+    UnreachableError,
+)
 from psi.indicators import IndicatorSet, ReadOptions
 from psi.protocol.client import ClientSession, ClientTerms, new_client_hello
 from psi.protocol.evidence import Evidence
@@ -44,8 +50,22 @@ from psi.trust.unlock import UnlockSource
 
 __all__ = ["CheckReport", "CheckRequest", "run_check"]
 
-# The run can't go on after these, so its seed is erased; everything else keeps the state.
-_FINAL_ENDS: Final = frozenset({"peer-fault", "refused", "aborted", "internal"})
+# After these the session can't go on, so its seed is erased. Everything else keeps the state: a
+# certificate, a roster or a policy can be mended, and a failed connection proves nothing.
+_ENDS_THE_RUN: Final = frozenset(
+    {
+        "bad-proof",
+        "bad-signature",
+        "list-differs",
+        "malformed",
+        "period-ended",
+        "repeated-too-often",
+        "session-ended",
+        "two-messages",
+    }
+)
+# A list may take longer to prepare than a hello is valid; then a new hello is made.
+_HELLO_S: Final = 120.0
 # A peer that says nothing for so long is given up for now.
 _SILENCE_S: Final = 20.0
 
@@ -170,15 +190,18 @@ class _Check:
         self._watch = watch
         self._keep = keep_evidence(member.home.evidence)
         self._evidence_file: Path | None = None
+        self._timeout_s = request.timeout_s or member.config.check.timeout_s
         self.resumed = False
         self.moved: dict[str, int] = {}
         self.budget: dict[str, int | str] = {}
 
     def run(self) -> ClientSession:
         """Open or continue, ask, fetch, close; afterwards the session holds the result."""
-        try:
-            channel, status = self._connect()
-            with channel:
+        # Who answers at that address is not yet known to be the peer: a run that was paid for
+        # outlives whatever is wrong up to here.
+        channel, status = self._connect()
+        with channel:
+            try:
                 session = self._open(channel, status)
                 self._watch.lap("opening")
                 ask_parts(session, channel, self._run.keep_part, self._events)
@@ -187,13 +210,16 @@ class _Check:
                 self._watch.lap("fetching")
                 session.receive_receipt(channel.close(session.close()))
                 self.moved = {"sent": channel.sent_bytes, "received": channel.received_bytes}
-            return session
-        except PsiError as error:
-            if error.outcome.end in _FINAL_ENDS:
+                return session
+            except InternalError:
                 self._run.erase()
-            if self._evidence_file is not None and error.hint is not None:
-                error.hint = error.hint.replace("FILE", str(self._evidence_file))
-            raise
+                raise
+            except PsiError as error:
+                if error.slug in _ENDS_THE_RUN:
+                    self._run.erase()
+                if self._evidence_file is not None and error.hint is not None:
+                    error.hint = error.hint.replace("FILE", str(self._evidence_file))
+                raise
 
     # ---- connecting
 
@@ -215,7 +241,7 @@ class _Check:
             raise
 
     def _channel(self) -> PeerChannel:
-        timeout_s = self._request.timeout_s or self._member.config.check.timeout_s
+        timeout_s = self._timeout_s
         configured = self._member.config.address_of(self._peer.name, self._peer.address)
         return PeerChannel(
             peer=self._peer,
@@ -224,7 +250,7 @@ class _Check:
             now_ms=self._clock.now_ms,
             address=self._request.address or configured,
             patience_s=min(_SILENCE_S, timeout_s),
-            busy_patience_s=timeout_s,
+            busy_patience_s=min(_HELLO_S, timeout_s),
             deadline_s=min(CALL_DEADLINE_S, timeout_s),
             waiter=ToldWaiter(self._events, self._peer.name),
         )
@@ -243,19 +269,19 @@ class _Check:
 
     def _unfinished(self) -> UnfinishedRun | None:
         """The run to continue, if there is one and it fits this set."""
+        if self._request.new:
+            # Also one that is damaged and can't be loaded any more.
+            self._run.erase()
+            return None
         kept = self._run.load(self._clock.now_ms())
         if isinstance(kept, DroppedRun):
             self._tell_dropped("is older than 24 h", kept.started_ms, kept.bucket)
             return None
         if kept is None:
             return None
-        if self._request.new:
-            why = "is given up"
-        elif kept.set_fingerprint != self._blinding(kept.session_seed).set_fingerprint():
-            why = "was for another set"
-        else:
+        if kept.set_fingerprint == self._blinding(kept.session_seed).set_fingerprint():
             return kept
-        self._tell_dropped(why, kept.started_ms, kept.hello.body.bucket)
+        self._tell_dropped("was for another set", kept.started_ms, kept.hello.body.bucket)
         self._run.erase()
         return None
 
@@ -272,7 +298,10 @@ class _Check:
         if kept.answer is None:
             try:
                 self._receive_hello(session, channel)
-            except RefusedError:
+            except (RefusedError, PeerProtocolError) as error:
+                if error.slug == "two-messages":
+                    raise
+                # It was never opened, or it is too old by now; either way nothing came of it.
                 self._run.erase()
                 return None
         else:
@@ -295,6 +324,19 @@ class _Check:
     def _begin(self, channel: PeerChannel, status: Status) -> ClientSession:
         check_terms(self._member, channel, status, self._bucket, self._clock.now_s)
         announce(self._member, self._peer.name, len(self._found), status, self._events)
+        self._set_budget(status, charged=self._bucket)
+        started = self._clock.monotonic()
+        while True:
+            try:
+                return self._begin_once(channel)
+            except UnreachableError as error:
+                waited_s = self._clock.monotonic() - started
+                if error.slug != "busy" or waited_s >= self._timeout_s:
+                    raise
+                self._run.erase()
+
+    def _begin_once(self, channel: PeerChannel) -> ClientSession:
+        """A new seed and hello, written down before they are sent."""
         seed = secrets.token_bytes(32)
         now_ms = self._clock.now_ms()
         hello = new_client_hello(
@@ -313,7 +355,6 @@ class _Check:
         session = self._session(hello, seed)
         self._run.begin(hello, seed, self._blinding(seed).set_fingerprint(), now_ms)
         self._receive_hello(session, channel)
-        self._set_budget(status, charged=self._bucket)
         return session
 
     def _receive_hello(self, session: ClientSession, channel: PeerChannel) -> None:

@@ -5,8 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 __all__ = ["Clock", "rfc3339"]
+
+
+# Of the year 9999; peers send any number.
+_LAST_SECOND: Final = 253_402_300_799
 
 
 def _unix_ms() -> int:
@@ -28,5 +33,5 @@ class Clock:
 
 def rfc3339(unix_ms: int) -> str:
     """`2026-11-24T09:14:05Z`."""
-    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    moment = datetime.fromtimestamp(min(unix_ms // 1000, _LAST_SECOND), UTC)
     return moment.isoformat().replace("+00:00", "Z")

@@ -145,9 +145,10 @@ class Member:
 
     def _limits(self, trusted: TrustedRoster, client: str) -> Limits:
         peer = self.policy.peer(client)
-        if not peer.may_ask or not trusted.lists(client):
+        listed = trusted.principal(client) if trusted.lists(client) else None
+        # The client of a check is a member: operators and auditors learn nothing from members.
+        if not peer.may_ask or listed is None or "member" not in listed.roles:
             raise RefusedError(f"the policy does not let {client} check", slug="policy-refused")
-        listed = trusted.principal(client)
         return Limits(
             bucket=min(listed.bucket_limit, peer.limits.set_size),
             budget=min(listed.budget, peer.limits.indicators),

@@ -71,12 +71,12 @@ class MemberServer:
         self._member.require_valid_certificate(clock.now_s)
         home = self._member.home
         self._epoch_seconds = self._member.roster.roster.epoch_seconds
-        values = self._read()
+        values = self._read(self._member)
         self._ledger = SqliteLedger.open(
             home.state / LEDGER_FILE, self._member.identity.ledger_id, self.epoch
         )
         self._tables = TableStore(home.state / "lists", self._ledger)
-        self._tables.publish(values.data, values.offsets)
+        self._tables.publish(values.data, values.offsets, self._member.profile.digest())
         self.bucket = bucket_for(len(values))
         self._keep = keep_evidence(home.evidence)
         self._keys = ServerKeys(
@@ -86,7 +86,7 @@ class MemberServer:
             ledger=self._ledger,
             epoch_seconds=self._epoch_seconds,
         )
-        answerer = PairwiseServer(
+        self._answerer = PairwiseServer(
             name=self._member.name,
             signer=self._member.identity.signer,
             rules=self._rules,
@@ -97,9 +97,13 @@ class MemberServer:
             random_bytes=secrets.token_bytes,
             keep_evidence=self._keep_evidence,
         )
-        self._last_epoch = self.epoch
+        # An epoch may have ended while no server ran.
+        self._clean_epoch: int | None = None
+        self.keep_house()
+        if self._ledger.exhausted_epoch is not None:
+            _log.warning("the ledger was lost: nothing is answered until the next period")
         self._grpc = PairwiseGrpcServer(
-            answerer=answerer,
+            answerer=self._answerer,
             rosters=self._roster,
             identity=self._member.identity,
             listen=request.listen or self._member.config.listen,
@@ -133,25 +137,30 @@ class MemberServer:
         Raises:
             PsiError: What could not be used; the server goes on with what it had.
         """
-        old = self._member
-        self._member = Member.open(self._request.home, self._request.unlock)
-        try:
-            values = self._read()
-        except PsiError:
-            self._member = old
-            raise
-        self._tables.publish(values.data, values.offsets)
+        member = Member.open(self._request.home, self._request.unlock)
+        values = self._read(member)
+        # Between these two lines sessions are put off: the set is of the new rules, the key of
+        # the old.
+        self._tables.publish(values.data, values.offsets, member.profile.digest())
+        self._member = member
         self.bucket = bucket_for(len(values))
 
     def keep_house(self) -> None:
         """Once in a while: erase what an ended period leaves behind."""
         epoch = self.epoch
-        if epoch > self._last_epoch:
-            self._last_epoch = epoch
+        if self._clean_epoch is not None and epoch <= self._clean_epoch:
+            return
+        try:
             self._member.master(epoch)
             self._keys.forget_before(epoch)
+            self._answerer.forget_tables()
             self._tables.forget_before(epoch)
             self._ledger.forget_before(epoch, self._clock.now_ms())
+        except PsiError as error:
+            # Tried again at the next round: what an ended period left must go.
+            _log.error("can't erase what the last period left: %s [%s]", error, error.slug)
+        else:
+            self._clean_epoch = epoch
 
     def stop(self) -> None:
         """Let calls in flight finish, then close everything."""
@@ -170,15 +179,15 @@ class MemberServer:
     def _roster(self) -> TrustedRoster:
         return self._member.roster
 
-    def _read(self) -> PackedValues:
+    def _read(self, member: Member) -> PackedValues:
         found = read_own_set(
-            self._member,
+            member,
             self._request.paths,
             self._request.options,
             self._events,
             self._request.stdin,
         )
-        check_own_set(self._member, found.values, found.report)
+        check_own_set(member, found.values, found.report)
         return found.values
 
     def _keep_evidence(self, evidence: Evidence) -> None:

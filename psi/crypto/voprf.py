@@ -33,6 +33,7 @@ __all__ = [
     "Mode",
     "Offsets",
     "blind_evaluate",
+    "check_elements",
     "context_string",
     "derive_key_pair",
     "evaluate",
@@ -100,6 +101,18 @@ def derive_key_pair(seed: bytes, info: bytes, mode: Mode = Mode.VOPRF) -> KeyPai
         if private_key != bytes(32):
             return KeyPair(private_key=private_key, public_key=public_key_of(private_key))
     raise DeriveKeyPairError("no key pair came out of this seed in 256 tries")
+
+
+def check_elements(elements: bytes, where: str = "element") -> None:
+    """
+    Check that every element is canonical and not the identity, before any of them is used.
+
+    Raises:
+        DeserializeError: One is not; it has the index.
+    """
+    bad = kernel.check_elements(elements)
+    if bad >= 0:
+        raise DeserializeError(f"{where} {bad} is not a canonical, non-zero encoding", index=bad)
 
 
 def blind_evaluate(private_key: bytes, blinded_elements: bytes) -> bytes:

@@ -21,6 +21,7 @@ from psi.protocol.messages import (
     Roster,
     Signed,
 )
+from psi.protocol.server_keys import ServerKey
 from psi.protocol.sizes import CLOCK_TOLERANCE_MS, NONCE_MEMORY_MS, is_bucket
 from psi.protocol.structure import Structure
 
@@ -141,25 +142,28 @@ class Admission:
                 detail={"limit": limits.bucket},
             )
 
-    def check_budget(self, charge: int, usage: Usage, limits: Limits, renews_at: int) -> int:
+    def check_budget(self, charge: int, usage: Usage, key: ServerKey) -> int:
         """
-        What is left of the budget after this charge.
+        What is left of the budget after this charge, in the epoch of `key`.
 
         Raises:
             LimitError: The epoch's budget or number of checks does not allow it.
         """
+        limits = self.rules.limits(self.caller.name)
         left = limits.budget - usage.elements
+        # A ledger that was lost counts as used up without end.
+        used = min(usage.sessions, limits.sessions)
         if usage.sessions >= limits.sessions or charge > left:
             raise LimitError(
-                f"the budget of this period: {usage.sessions} of {limits.sessions} checks used, "
+                f"the budget of this period: {used} of {limits.sessions} checks used, "
                 f"{max(0, left):,} indicators left, {charge:,} needed",
                 slug="budget-exhausted",
                 detail={
-                    "renews_at": renews_at,
+                    "renews_at": key.cert.body.not_after,
                     "left": max(0, left),
                     "needed": charge,
                     "sessions": limits.sessions,
-                    "sessions_used": usage.sessions,
+                    "sessions_used": used,
                 },
             )
         return left - charge

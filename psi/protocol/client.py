@@ -21,9 +21,16 @@ import numpy.typing as npt
 from psi.crypto import bdleq
 from psi.crypto.blinding import Blinding
 from psi.crypto.signing import Signer, verify_signature
-from psi.crypto.voprf import ELEMENT_LENGTH
+from psi.crypto.voprf import ELEMENT_LENGTH, check_elements
 from psi.encoding import u32
-from psi.errors import CryptoError, LocalProtocolError, PeerProtocolError, RefusedError
+from psi.errors import (
+    CryptoError,
+    DeserializeError,
+    LocalProtocolError,
+    PeerProtocolError,
+    RefusedError,
+    VerifyError,
+)
 from psi.protocol.evidence import Evidence, EvidenceKind, SignedBytes
 from psi.protocol.messages import (
     PROTOCOL_VERSION,
@@ -202,6 +209,7 @@ class ClientSession:
         body, hello = answer.hello.body, self._hello.body
         self._verify(answer.hello)
         self._verify(answer.key_cert)
+        self._compare_with_pin(answer)
         if body.session_id != session_id_of(hello, replace(body, session_id=None)):
             raise PeerProtocolError(f"{hello.server}'s hello does not belong to ours")
         if (body.spki_client, body.spki_server) != (hello.spki_client, hello.spki_server):
@@ -246,17 +254,31 @@ class ClientSession:
         bounds = epoch_bounds(cert.epoch, self._terms.epoch_seconds)
         if cert.epoch > epoch or (cert.not_before, cert.not_after) != bounds:
             raise PeerProtocolError(f"{hello.server} sent a key of another period")
-        pinned = self._terms.pins.newest(hello.server)
-        if pinned is not None and pinned.body.epoch > cert.epoch:
-            raise PeerProtocolError(f"{hello.server} sent a key of an earlier period")
-        if pinned is not None and pinned.body.epoch == cert.epoch and pinned.body != cert:
+        try:
+            check_elements(cert.pk)
+        except DeserializeError as error:
+            raise PeerProtocolError(f"{hello.server} sent a key that is no element") from error
+        self._terms.pins.pin(answer.key_cert)
+
+    def _compare_with_pin(self, answer: ServerAnswer) -> None:
+        """A second key is found and kept as evidence whatever else is wrong with it."""
+        cert, server = answer.key_cert.body, self._terms.server
+        pinned = self._terms.pins.newest(server.name)
+        if pinned is None or (cert.server, cert.client) != (server.name, self._hello.body.client):
+            return
+        try:
+            self._verify(pinned)
+        except VerifyError:
+            return  # it was enrolled anew since, with another identity key
+        if pinned.body.epoch > cert.epoch:
+            raise PeerProtocolError(f"{server.name} sent a key of an earlier period")
+        if pinned.body.epoch == cert.epoch and pinned.body != cert:
             self._blame("two-keys", pinned, answer.key_cert)
             raise PeerProtocolError(
-                f"{hello.server} sent two different messages: a second key for one period",
+                f"{server.name} sent two different messages: a second key for one period",
                 slug="two-messages",
                 hint="do not repeat it; send FILE to the operator",
             )
-        self._terms.pins.pin(answer.key_cert)
 
     # ---- Evaluate
 

@@ -3,22 +3,24 @@
 The answering side of pairwise checks, for all clients, without sockets, files or threads.
 
 Every call is idempotent and its state is the ledger's: the process may die between any two lines.
-Each answer is recorded before it is given. Callers may use one `PairwiseServer` from many threads.
+Each answer is recorded before it is given. Callers may use one `PairwiseServer` from many threads;
+the one lock in it keeps two of them from padding the same list twice.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from psi.crypto import bdleq
 from psi.crypto.signing import Signer
-from psi.crypto.voprf import ELEMENT_LENGTH, blind_evaluate
+from psi.crypto.voprf import ELEMENT_LENGTH, blind_evaluate, check_elements
 from psi.encoding import u32
-from psi.errors import PeerProtocolError, PsiError, RefusedError
+from psi.errors import DeserializeError, PeerProtocolError, RefusedError
 from psi.protocol.admission import Admission, Caller, Rules, check_call
 from psi.protocol.evidence import Evidence, SignedBytes
-from psi.protocol.ledger import ChunkRecord, Ledger, SessionRecord, Usage
+from psi.protocol.ledger import ChunkRecord, Ledger, SessionRecord
 from psi.protocol.messages import (
     ClientHello,
     Close,
@@ -45,7 +47,7 @@ from psi.protocol.sizes import (
 from psi.protocol.states import ServerState, server_next
 from psi.protocol.structure import Structure
 from psi.protocol.table import has_repeated_element, session_table
-from psi.protocol.tables import FrozenTags, Tables
+from psi.protocol.tables import Tables
 from psi.protocol.transcript import (
     ChunkDigests,
     chunk_digest_of,
@@ -56,6 +58,22 @@ from psi.protocol.transcript import (
 __all__ = ["PairwiseServer", "Status"]
 
 S = TypeVar("S", bound=Structure)
+
+_TABLES_KEPT: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """What a new session promises, before it is charged."""
+
+    hello: Signed[ClientHello]
+    key: ServerKey
+    policy_hash: bytes
+    bucket: int
+    tag_length: int
+    table_version: int
+    table_digest: bytes
+    now_ms: int
 
 
 class PairwiseServer:
@@ -92,6 +110,7 @@ class PairwiseServer:
         self._keep_evidence = keep_evidence
         # The padded table of the last few sessions; it can always be made again.
         self._table_cache: dict[tuple[bytes, int, int], bytes] = {}
+        self._table_lock = threading.Lock()
 
     # ---- OpenSession
 
@@ -115,43 +134,43 @@ class PairwiseServer:
         admission.check_terms(body, now_ms, self._ledger)
         epoch = epoch_of(now_ms // 1000, rules.roster.epoch_seconds)
         key = self._keys.of(body.client, epoch, rules.profile.digest())
+        # The list is padded before the transaction, which every other call waits for; who has
+        # no budget left has no list padded.
+        admission.check_budget(body.bucket, self._ledger.usage(body.client, epoch), key)
         tags = self._tables.latest(key)
-        record = self._ledger.open_session(
-            body,
-            epoch,
-            lambda usage: self._open(hello, caller, rules, key, tags, usage, now_ms),
-        )
-        return record.answer
-
-    def _open(
-        self,
-        hello: Signed[ClientHello],
-        caller: Caller,
-        rules: Rules,
-        key: ServerKey,
-        tags: FrozenTags,
-        usage: Usage,
-        now_ms: int,
-    ) -> SessionRecord:
-        body = hello.body
-        limits = rules.limits(body.client)
-        left = Admission(self._name, rules, caller).check_budget(
-            body.bucket, usage, limits, key.cert.body.not_after
-        )
         bucket = bucket_for(tags.n_values)
         length = tag_length(body.bucket, bucket)
-        table = self._table(key, tags, bucket, length)
-        without_id = ServerHello(
-            session_id=None,
-            key_cert=key.cert.body,
+        table = self._table(key, tags.version, bucket, length)
+        terms = _Opening(
+            hello=hello,
+            key=key,
             policy_hash=rules.policy_hash,
             bucket=bucket,
             tag_length=length,
             table_version=tags.version,
             table_digest=hashlib.sha256(table).digest(),
-            budget_left=left,
+            now_ms=now_ms,
+        )
+        record = self._ledger.open_session(
+            body,
+            epoch,
+            lambda usage: self._open(terms, admission.check_budget(body.bucket, usage, key)),
+        )
+        return record.answer
+
+    def _open(self, terms: "_Opening", budget_left: int) -> SessionRecord:
+        body = terms.hello.body
+        without_id = ServerHello(
+            session_id=None,
+            key_cert=terms.key.cert.body,
+            policy_hash=terms.policy_hash,
+            bucket=terms.bucket,
+            tag_length=terms.tag_length,
+            table_version=terms.table_version,
+            table_digest=terms.table_digest,
+            budget_left=budget_left,
             nonce=self._random_bytes(32),
-            time_ms=now_ms,
+            time_ms=terms.now_ms,
             spki_client=body.spki_client,
             spki_server=body.spki_server,
         )
@@ -159,9 +178,11 @@ class PairwiseServer:
         assert answer.session_id is not None
         return SessionRecord(
             session_id=answer.session_id,
-            client_hello=hello,
-            answer=ServerAnswer(hello=self._sign(answer), key_cert_signature=key.cert.signature),
-            opened_ms=now_ms,
+            client_hello=terms.hello,
+            answer=ServerAnswer(
+                hello=self._sign(answer), key_cert_signature=terms.key.cert.signature
+            ),
+            opened_ms=terms.now_ms,
         )
 
     # ---- Evaluate
@@ -185,6 +206,12 @@ class PairwiseServer:
                 f"chunk {body.chunk}: expected 0 to {chunk_count(hello.bucket) - 1}"
             )
         _check_elements(body, elements, chunk_size(hello.bucket, body.chunk))
+        # Every element before any of them is used, and before a repeat is counted.
+        try:
+            check_elements(elements)
+        except DeserializeError as error:
+            error.detail["chunk"] = body.chunk
+            raise
         if has_repeated_element(elements):
             raise PeerProtocolError(
                 f"chunk {body.chunk} holds one element twice", detail={"chunk": body.chunk}
@@ -193,11 +220,7 @@ class PairwiseServer:
         known = self._ledger.chunk(session.session_id, body.chunk)
         if known is not None:
             self._check_repeat(session, request, known)
-        try:
-            evaluated = blind_evaluate(key.private_key, elements)
-        except PsiError as error:
-            error.detail["chunk"] = body.chunk
-            raise
+        evaluated = blind_evaluate(key.private_key, elements)
         if known is None:
             known = self._answer(session, request, key, elements, evaluated)
         response = EvalResponse(
@@ -287,8 +310,7 @@ class PairwiseServer:
                 f"with {answer.bucket:,} tags"
             )
         key = self._key_of(session)
-        tags = self._tables.version(key, answer.table_version)
-        table = self._table(key, tags, answer.bucket, answer.tag_length)
+        table = self._table(key, answer.table_version, answer.bucket, answer.tag_length)
         start = body.from_ * answer.tag_length
         return table[start : start + PAGE_TAGS * answer.tag_length]
 
@@ -351,7 +373,9 @@ class PairwiseServer:
         if session is None or session.client != caller.name:
             # The same words for both: a stranger learns nothing about others' sessions.
             raise PeerProtocolError("no such session", slug="session-ended")
-        check_call(self._rules(), caller, message)
+        rules = self._rules()
+        check_call(rules, caller, message)
+        rules.limits(caller.name)  # a policy that has changed since counts at once
         now_ms = self._now_ms()
         if now_ms // 1000 >= session.answer.hello.body.key_cert.not_after:
             raise RefusedError("the period of this session has ended", slug="period-ended")
@@ -365,16 +389,23 @@ class PairwiseServer:
         cert = session.answer.hello.body.key_cert
         return self._keys.of(cert.client, cert.epoch, cert.profile_digest)
 
-    def _table(self, key: ServerKey, tags: FrozenTags, bucket: int, length: int) -> bytes:
-        at = (key.cert.body.pk, tags.version, length)
-        table = self._table_cache.get(at)
-        if table is None:
-            table = session_table(tags.tags, bucket, length, key.pad_key)
-            # Dictionaries keep order: drop the oldest, tables are large.
-            for oldest in list(self._table_cache)[:-2]:
-                self._table_cache.pop(oldest, None)
-            self._table_cache[at] = table
-        return table
+    def _table(self, key: ServerKey, version: int, bucket: int, length: int) -> bytes:
+        """The padded list; made once for all calls that want it at the same time."""
+        at = (key.cert.body.pk, version, length)
+        with self._table_lock:
+            table = self._table_cache.pop(at, None)
+            if table is None:
+                tags = self._tables.version(key, version).tags
+                table = session_table(tags, bucket, length, key.pad_key)
+            self._table_cache[at] = table  # the newest last; tables are large, so few are kept
+            while len(self._table_cache) > _TABLES_KEPT:
+                del self._table_cache[next(iter(self._table_cache))]
+            return table
+
+    def forget_tables(self) -> None:
+        """Drop the lists that are kept for speed, when a period has ended."""
+        with self._table_lock:
+            self._table_cache.clear()
 
     def _sign(self, body: S) -> Signed[S]:
         return Signed(body, self._signer.sign(body.NAME, body.encode()))

@@ -60,6 +60,8 @@ SERVER: Final[Mapping[tuple[ServerState, type[Structure]], ServerState]] = {
     (ServerState.OPEN, Close): ServerState.CLOSED,
     # An answer that was lost on the way is given again, for every call.
     (ServerState.CLOSED, ClientHello): ServerState.CLOSED,
+    # A client that died after the receipt fetches the list again: its result needs it.
+    (ServerState.CLOSED, GetTable): ServerState.CLOSED,
     (ServerState.CLOSED, Close): ServerState.CLOSED,
 }
 

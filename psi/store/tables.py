@@ -65,6 +65,7 @@ class _At(NamedTuple):
 class _FrozenSet:
     version: int
     digest: bytes
+    profile_digest: bytes
     data: bytes = field(repr=False)
     offsets: Offsets = field(repr=False)
 
@@ -103,12 +104,13 @@ class TableStore:
             for unfinished in folder.glob(".*.tmp"):
                 unfinished.unlink(missing_ok=True)
 
-    def publish(self, data: bytes, offsets: Offsets) -> int:
+    def publish(self, data: bytes, offsets: Offsets, profile_digest: bytes) -> int:
         """
         Freeze a set: from now on sessions are opened on it.
 
         Args:
             data, offsets: The packed canonical indicators, n + 1 offsets; not changed afterwards.
+            profile_digest: The matching rules under which they were made.
 
         Returns:
             Its version; the same set as the newest has the same version.
@@ -119,7 +121,7 @@ class TableStore:
         digest = kernel.packed_digest(data, offsets)
         version = self._ledger.set_version(digest, len(offsets) - 1)
         with self._lock:
-            self._set = _FrozenSet(version, digest, data, offsets)
+            self._set = _FrozenSet(version, digest, profile_digest, data, offsets)
             self._stop_jobs([at for at in self._jobs if at.version != version])
         return version
 
@@ -128,12 +130,16 @@ class TableStore:
         The tags of the newest frozen set.
 
         Raises:
-            RefusedError: They are still being built (`busy`, with `retry_after_ms`).
+            RefusedError: They are still being built, or set and key are of different rules, as
+                they are for a moment while the server reloads (`busy`, with `retry_after_ms`).
             StorageError: They could not be stored; the next call tries again.
         """
         frozen = self._set
-        if frozen is None:
+        if frozen is None or frozen.profile_digest != key.cert.body.profile_digest:
             raise _busy(_MAX_RETRY_MS)
+        return self._of(frozen, key)
+
+    def _of(self, frozen: _FrozenSet, key: ServerKey) -> FrozenTags:
         at = _at(key, frozen.version)
         return self._find(at, key, frozen.digest) or self._build(at, key, frozen)
 
@@ -146,7 +152,7 @@ class TableStore:
             StorageError: They are gone.
         """
         if self._set is not None and self._set.version == version:
-            return self.latest(key)
+            return self._of(self._set, key)
         digest = self._ledger.set_digest(version)
         tags = None if digest is None else self._find(_at(key, version), key, digest)
         if tags is None:

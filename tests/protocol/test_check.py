@@ -110,6 +110,23 @@ def test_close_when_repeated_gives_the_same_receipt() -> None:
     assert pair.server.close(pair.caller, close) == pair.start_server().close(pair.caller, close)
 
 
+def test_receipt_that_was_lost_does_not_lose_the_run() -> None:
+    """The client died between Close and its result: it fetches the list again and has both."""
+    pair = Pair(values(0, 10), values(5, 10))
+    session = pair.open()
+    request, elements = session.request(0)
+    response, evaluated = pair.server.evaluate(pair.caller, request, elements)
+    session.receive_answer(request, elements, response, evaluated)
+    pair.fetch(session)
+    pair.server.close(pair.caller, session.close())
+
+    resumed = pair.session(session.hello)
+    resumed.receive_hello(session.answer, pair.now_ms)
+    resumed.receive_answer(*resumed.request(0), response, evaluated)
+    pair.fetch(resumed)
+    assert pair.finish(resumed) == pair.client_values[5:]
+
+
 def test_budget_when_used_up_refuses_and_says_when_it_renews() -> None:
     """Two checks fit the budget of this roster, the third does not, over a restart too."""
     pair = Pair(values(0, 10), values(0, 10), roster=make_roster(budget=2048))

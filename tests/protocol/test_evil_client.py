@@ -13,9 +13,12 @@ import pytest
 from protocol.support import CLIENT, OTHER, SERVER, SIGNERS, SPKI, Pair, make_roster, sign, values
 
 from psi.errors import PsiError, RefusedError
+from psi.protocol import server
 from psi.protocol.admission import Caller
+from psi.protocol.ledger import Limits
 from psi.protocol.messages import ClientHello, Close, EvalRequest, GetTable, Signed
 from psi.protocol.sizes import EPOCH_OFFSET_S
+from psi.protocol.table import session_table
 from psi.protocol.transcript import chunk_digest_of
 
 EVIL = SIGNERS[CLIENT]
@@ -231,23 +234,71 @@ def test_close_too_early_or_with_another_transcript_is_refused() -> None:
 
 
 def test_session_after_close_answers_nothing_more() -> None:
-    """Nothing but the receipt."""
+    """Nothing but the receipt, and the list that the result needs."""
     pair = Pair(values(0, 10), values(0, 10))
     session = pair.open()
     request, elements = session.request(0)
-    table = session.request_table(0)
     pair.ask_all(session)
     pair.fetch(session)
     pair.finish(session)
     for call in (
         lambda: pair.server.evaluate(pair.caller, request, elements),
-        lambda: pair.server.get_table(pair.caller, table),
         lambda: pair.server.close(
             pair.caller, sign(EVIL, replace(session.own_close.body, transcript=bytes(32)))
         ),
     ):
         with pytest.raises(PsiError):
             call()
+
+
+def test_elements_are_checked_before_any_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad element at the end costs the server a decoding, not 4,096 multiplications."""
+    pair = Pair(values(0, 5000), values(0, 1))
+    session = pair.open()
+    _, elements = session.request(0)
+
+    def never(*_: object) -> bytes:
+        raise AssertionError("the key met an element of a bad chunk")
+
+    monkeypatch.setattr(server, "blind_evaluate", never)
+    with pytest.raises(PsiError) as error:
+        pair.server.evaluate(pair.caller, *asked(pair, put(elements, 4095, b"\xff" * 32)))
+    assert error.value.slug == "malformed"
+
+
+def test_policy_that_says_no_since_the_session_opened_counts_at_once() -> None:
+    """Also for what was paid already."""
+    pair = Pair(values(0, 10), values(0, 10))
+    session = pair.open()
+    request, elements = session.request(0)
+
+    def refuse(_: str) -> Limits:
+        raise RefusedError("the policy says no")
+
+    rules = pair.rules()
+    pair.server._rules = lambda: replace(rules, limits=refuse)
+    with pytest.raises(RefusedError) as error:
+        pair.server.evaluate(pair.caller, request, elements)
+    assert error.value.slug == "policy-refused"
+
+
+def test_two_calls_for_one_list_pad_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages come from the list that is kept, until the period ends."""
+    pair = Pair(values(0, 10), values(0, 10))
+    session = pair.open()
+    made: list[int] = []
+
+    def counting(tags: bytes, bucket: int, length: int, pad_key: bytes) -> bytes:
+        made.append(bucket)
+        return session_table(tags, bucket, length, pad_key)
+
+    monkeypatch.setattr(server, "session_table", counting)
+    pair.fetch(session)
+    assert made == []
+    pair.server.forget_tables()
+    pair.fetch(session)
+    pair.fetch(session)
+    assert made == [1024]
 
 
 @pytest.mark.parametrize("hours", [24, 24 * 7])

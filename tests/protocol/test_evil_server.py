@@ -106,6 +106,8 @@ HELLO_FAULTS: dict[str, tuple[Callable[[Pair, ServerAnswer], ServerAnswer], str]
         lambda p, a: with_cert(p, a, not_after=a.key_cert.body.not_after + 1),
         "malformed",
     ),
+    "key that is the identity": (lambda p, a: with_cert(p, a, pk=bytes(32)), "malformed"),
+    "key that is no element": (lambda p, a: with_cert(p, a, pk=b"\xff" * 32), "malformed"),
     "key for other matching rules": (
         lambda p, a: with_cert(p, a, profile_digest=bytes(32)),
         "rules-differ",
@@ -157,6 +159,28 @@ def test_second_key_in_one_period_is_refused_and_kept_as_evidence() -> None:
     first, second = (KeyCert.decode(message.encoding) for message in evidence.messages)
     assert first.epoch == second.epoch
     assert first.pk != second.pk
+
+
+@pytest.mark.parametrize("cover", [{"profile_digest": bytes(32)}, {"not_after": 1}])
+def test_second_key_is_evidence_whatever_else_is_wrong_with_it(cover: dict[str, object]) -> None:
+    """Other rules or another end do not hide it."""
+    pair = Recording(values(0, 10), values(0, 10))
+    pair.open()
+    with pytest.raises(PsiError) as error:
+        pair.open(lambda p, a: with_cert(p, a, pk=GENERATOR, **cover))
+    assert error.value.slug == "two-messages"
+    assert [evidence.kind for evidence in pair.client_evidence] == ["two-keys"]
+
+
+def test_key_pinned_from_an_identity_that_was_enrolled_anew_is_no_evidence() -> None:
+    """A pin that does not verify under the roster's key was another principal's promise."""
+    pair = Recording(values(0, 10), values(0, 10))
+    pair.open()
+    old = pair.pins.kept[SERVER]
+    stranger = replace(old, signature=STRANGER.sign(KeyCert.NAME, old.body.encode()))
+    pair.pins.kept[SERVER] = replace(stranger, body=replace(old.body, pk=GENERATOR))
+    assert pair.open().missing_parts == [0]
+    assert pair.client_evidence == []
 
 
 def test_key_of_an_earlier_period_than_pinned_is_refused() -> None:

@@ -5,6 +5,7 @@ The real command with one fault built in, chosen by OVERLAP_TEST_FAULT=WHAT:COUN
     kill-before-answer   the server dies after it has recorded its COUNTth answer, before it is sent
     stop-before-answer   the server stops (SIGSTOP) at that point
     kill-after-keep      the client dies after it has kept its COUNTth answer
+    kill-after-receipt   the client dies when it has the receipt, before the result is saved
     capture:FILE         the server writes every request that it receives to FILE, decrypted
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from psi.protocol.client import ClientSession
 from psi.protocol.server import PairwiseServer
 from psi.store.runs import PeerRun
 from psi.transport.gate import Gate
@@ -64,6 +66,10 @@ elif _what == "stop-before-answer":
     PairwiseServer.evaluate = _after(PairwiseServer.evaluate, signal.SIGSTOP)  # type: ignore[method-assign]
 elif _what == "kill-after-keep":
     PeerRun.keep_part = _after(PeerRun.keep_part, signal.SIGKILL)  # type: ignore[method-assign]
+elif _what == "kill-after-receipt":
+    ClientSession.receive_receipt = _after(  # type: ignore[method-assign]
+        ClientSession.receive_receipt, signal.SIGKILL
+    )
 elif _what == "capture":
     Gate.intercept_service = _capturing(Gate.intercept_service)  # type: ignore[method-assign]
 elif _what:

@@ -93,6 +93,7 @@ class Alliance:
     folder: Path
     names: tuple[str, ...] = ("acme-corp", "beta-bank")
     limits: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     servers: list[Server] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -107,6 +108,7 @@ class Alliance:
                 name,
                 unlock=self.unlock,
                 now_ms=now_ms,
+                roles=self.roles.get(name, ("member",)),
                 contact=f"soc@{name}.example",
                 address="127.0.0.1:9",
                 request_directory=self.folder,

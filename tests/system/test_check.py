@@ -350,3 +350,64 @@ def test_dry_run_contacts_nobody(alliance: Alliance) -> None:
     result = alliance.check(feed, address="127.0.0.1:9", flags=["--dry-run"])
     assert result.code == 0
     assert "your set size rounded up to 1,024" in result.err
+
+
+def test_wrong_address_does_not_cost_a_run_that_was_paid_for(
+    make_alliance: Callable[..., Alliance],
+) -> None:
+    """Whoever answers there is not the peer; what the peer was paid for is kept."""
+    alliance = make_alliance(names=("acme-corp", "beta-bank", "city-hospital"))
+    ours, theirs = alliance.feed("ours", hosts(0, 9000)), alliance.feed("theirs", hosts(8000, 2000))
+    server = alliance.serve("beta-bank", theirs)
+    alliance.check(
+        ours,
+        address=server.listen,
+        command=FAULTY,
+        environment={"OVERLAP_TEST_FAULT": "kill-after-keep:2"},
+    )
+    city = alliance.serve("city-hospital", theirs)
+    assert alliance.check(ours, address=city.listen).error["error"] == "peer-cert-other"
+    assert alliance.check(ours, address="nonsense").code == 2
+    result = alliance.check(ours, address=server.listen)
+    assert result.object["resumed"] is True
+    assert budget_left(alliance, server.listen)[0] == 7
+
+
+def test_client_killed_after_the_receipt_still_gets_its_result(alliance: Alliance) -> None:
+    """The server has closed the run; the same command finishes it without a charge."""
+    feed = alliance.feed("feed", hosts(0, 100))
+    server = alliance.serve("beta-bank", feed)
+    killed = alliance.check(
+        feed,
+        address=server.listen,
+        command=FAULTY,
+        environment={"OVERLAP_TEST_FAULT": "kill-after-receipt:1"},
+    )
+    assert killed.code == -signal.SIGKILL
+    result = alliance.check(feed, address=server.listen)
+    assert (result.code, result.object["count"], result.object["resumed"]) == (0, 100, True)
+    assert budget_left(alliance, server.listen)[0] == 7
+
+
+def test_operator_can_not_check(make_alliance: Callable[..., Alliance]) -> None:
+    """Only members ask: a role without indicators of its own learns none."""
+    alliance = make_alliance(names=("acme-corp", "beta-bank"), roles={"acme-corp": ("operator",)})
+    feed = alliance.feed("feed", hosts(0, 10))
+    server = alliance.serve("beta-bank", feed)
+    refused = alliance.check(feed, address=server.listen)
+    assert (refused.code, refused.error["error"]) == (4, "policy-refused")
+
+
+def test_new_run_can_be_forced(alliance: Alliance) -> None:
+    """`--new` gives the unfinished one up, and counts as another check."""
+    ours, theirs = alliance.feed("ours", hosts(0, 9000)), alliance.feed("theirs", hosts(8000, 2000))
+    server = alliance.serve("beta-bank", theirs)
+    alliance.check(
+        ours,
+        address=server.listen,
+        command=FAULTY,
+        environment={"OVERLAP_TEST_FAULT": "kill-after-keep:1"},
+    )
+    result = alliance.check(ours, address=server.listen, flags=["--new"])
+    assert result.object["resumed"] is False
+    assert budget_left(alliance, server.listen)[0] == 6

@@ -44,8 +44,8 @@ def expected(texts: list[bytes], at: ServerKey) -> bytes:
     return evaluate(at.private_key, data, offsets, prefix=at.prefix, length=16)
 
 
-def publish(store: TableStore, texts: list[bytes]) -> int:
-    return store.publish(*pack(texts))
+def publish(store: TableStore, texts: list[bytes], rules: str = "profile") -> int:
+    return store.publish(*pack(texts), digest(rules))
 
 
 def built(store: TableStore, at: ServerKey) -> FrozenTags:
@@ -109,7 +109,7 @@ def test_latest_when_asked_again_gives_the_tags_of_every_value(
 
 def test_latest_of_offsets_that_begin_inside_the_data_is_the_same(store: TableStore) -> None:
     data, offsets = pack(A)
-    store.publish(data, offsets[40:])
+    store.publish(data, offsets[40:], digest("profile"))
     assert built(store, key()).tags == expected(A[40:], key())
 
 
@@ -204,9 +204,19 @@ def test_latest_when_the_key_has_other_matching_rules_builds_it_again(
     body = replace(key().cert.body, profile_digest=digest("other rules"))
     other = replace(key(), cert=Signed(body, SIGNATURE))
     again = TableStore(folder, ledger)
-    publish(again, A)
+    publish(again, A, "other rules")
     assert built(again, other).tags == expected(A, other)
     again.close()
+
+
+def test_latest_when_set_and_key_are_of_different_rules_is_put_off(store: TableStore) -> None:
+    """A reload replaces the one before the other; in between nothing may be promised."""
+    publish(store, A, "new rules")
+    for _ in range(2):
+        with pytest.raises(RefusedError) as busy:
+            store.latest(key())
+        assert busy.value.slug == "busy"
+        store.wait_idle()
 
 
 def test_version_of_an_older_set_is_kept_for_its_session(
