@@ -86,7 +86,7 @@ class MemberServer:
             ledger=self._ledger,
             epoch_seconds=self._epoch_seconds,
         )
-        self._answerer = PairwiseServer(
+        answerer = PairwiseServer(
             name=self._member.name,
             signer=self._member.identity.signer,
             rules=self._rules,
@@ -103,7 +103,7 @@ class MemberServer:
         if self._ledger.exhausted_epoch is not None:
             _log.warning("the ledger was lost: nothing is answered until the next period")
         self._grpc = PairwiseGrpcServer(
-            answerer=self._answerer,
+            answerer=answerer,
             rosters=self._roster,
             identity=self._member.identity,
             listen=request.listen or self._member.config.listen,
@@ -153,7 +153,6 @@ class MemberServer:
         try:
             self._member.master(epoch)
             self._keys.forget_before(epoch)
-            self._answerer.forget_tables()
             self._tables.forget_before(epoch)
             self._ledger.forget_before(epoch, self._clock.now_ms())
         except PsiError as error:

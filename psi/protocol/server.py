@@ -3,15 +3,14 @@
 The answering side of pairwise checks, for all clients, without sockets, files or threads.
 
 Every call is idempotent and its state is the ledger's: the process may die between any two lines.
-Each answer is recorded before it is given. Callers may use one `PairwiseServer` from many threads;
-the one lock in it keeps two of them from padding the same list twice.
+Each answer is recorded before it is given. Callers may use one `PairwiseServer` from many threads:
+it holds nothing that changes.
 """
 
 import hashlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from psi.crypto import bdleq
 from psi.crypto.signing import Signer
@@ -46,7 +45,7 @@ from psi.protocol.sizes import (
 )
 from psi.protocol.states import ServerState, server_next
 from psi.protocol.structure import Structure
-from psi.protocol.table import has_repeated_element, session_table
+from psi.protocol.table import has_repeated_element
 from psi.protocol.tables import Tables
 from psi.protocol.transcript import (
     ChunkDigests,
@@ -58,8 +57,6 @@ from psi.protocol.transcript import (
 __all__ = ["PairwiseServer", "Status"]
 
 S = TypeVar("S", bound=Structure)
-
-_TABLES_KEPT: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +105,6 @@ class PairwiseServer:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         self._keep_evidence = keep_evidence
-        # The padded table of the last few sessions; it can always be made again.
-        self._table_cache: dict[tuple[bytes, int, int], bytes] = {}
-        self._table_lock = threading.Lock()
 
     # ---- OpenSession
 
@@ -140,7 +134,7 @@ class PairwiseServer:
         tags = self._tables.latest(key)
         bucket = bucket_for(tags.n_values)
         length = tag_length(body.bucket, bucket)
-        table = self._table(key, tags.version, bucket, length)
+        table = self._tables.padded(key, tags.version, bucket, length)
         terms = _Opening(
             hello=hello,
             key=key,
@@ -310,7 +304,7 @@ class PairwiseServer:
                 f"with {answer.bucket:,} tags"
             )
         key = self._key_of(session)
-        table = self._table(key, answer.table_version, answer.bucket, answer.tag_length)
+        table = self._tables.padded(key, answer.table_version, answer.bucket, answer.tag_length)
         start = body.from_ * answer.tag_length
         return table[start : start + PAGE_TAGS * answer.tag_length]
 
@@ -388,24 +382,6 @@ class PairwiseServer:
     def _key_of(self, session: SessionRecord) -> ServerKey:
         cert = session.answer.hello.body.key_cert
         return self._keys.of(cert.client, cert.epoch, cert.profile_digest)
-
-    def _table(self, key: ServerKey, version: int, bucket: int, length: int) -> bytes:
-        """The padded list; made once for all calls that want it at the same time."""
-        at = (key.cert.body.pk, version, length)
-        with self._table_lock:
-            table = self._table_cache.pop(at, None)
-            if table is None:
-                tags = self._tables.version(key, version).tags
-                table = session_table(tags, bucket, length, key.pad_key)
-            self._table_cache[at] = table  # the newest last; tables are large, so few are kept
-            while len(self._table_cache) > _TABLES_KEPT:
-                del self._table_cache[next(iter(self._table_cache))]
-            return table
-
-    def forget_tables(self) -> None:
-        """Drop the lists that are kept for speed, when a period has ended."""
-        with self._table_lock:
-            self._table_cache.clear()
 
     def _sign(self, body: S) -> Signed[S]:
         return Signed(body, self._signer.sign(body.NAME, body.encode()))

@@ -35,11 +35,11 @@ class Tables(Protocol):
         """
         ...
 
-    def version(self, key: ServerKey, version: int) -> FrozenTags:
+    def padded(self, key: ServerKey, version: int, bucket: int, length: int) -> bytes:
         """
-        The tags that an open session was promised.
+        The list that a session was promised: `psi.protocol.table.session_table` of its version.
 
         Raises:
-            StorageError: They are gone.
+            StorageError: Its tags are gone.
         """
         ...

@@ -25,10 +25,11 @@ from psi.crypto.voprf import Offsets, evaluate
 from psi.encoding import lp
 from psi.errors import RefusedError, StorageError
 from psi.protocol.server_keys import ServerKey
-from psi.protocol.table import MAX_TAG_LENGTH
+from psi.protocol.table import MAX_TAG_LENGTH, session_table
 from psi.protocol.tables import FrozenTags
 from psi.store._files import explained, private_directory, read_private, write_private
 from psi.store.ledger import SqliteLedger
+from psi.store.padded import PaddedLists
 
 __all__ = ["TableStore"]
 
@@ -98,6 +99,7 @@ class TableStore:
         self._set: _FrozenSet | None = None
         self._recent: OrderedDict[_At, FrozenTags] = OrderedDict()
         self._jobs: dict[_At, _Job] = {}
+        self._padded = PaddedLists()
         self._us_per_value = _TYPICAL_US
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="overlap-lists")
         with explained(folder):
@@ -163,6 +165,18 @@ class TableStore:
             )
         return tags
 
+    def padded(self, key: ServerKey, version: int, bucket: int, length: int) -> bytes:
+        """
+        The list that a session sees, `bucket * length` bytes (`psi.protocol.table`).
+
+        Raises:
+            RefusedError, StorageError: As `version`.
+        """
+        return self._padded.get(
+            (_at(key, version), length),
+            lambda: session_table(self.version(key, version).tags, bucket, length, key.pad_key),
+        )
+
     def prepare(self, key: ServerKey) -> bool:
         """Build the newest tags for a client before it asks; returns whether they are there."""
         try:
@@ -173,6 +187,7 @@ class TableStore:
 
     def forget_before(self, epoch: int) -> None:
         """Delete the tags of ended epochs."""
+        self._padded.clear()
         with self._lock:
             self._stop_jobs([at for at in self._jobs if at.epoch < epoch])
             for at in [at for at in self._recent if at.epoch < epoch]:

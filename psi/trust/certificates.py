@@ -69,6 +69,10 @@ def dns_name(principal: str) -> str:
     return f"{principal}.{TRUST_DOMAIN}"
 
 
+def _subject(principal: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+
+
 def make_tls_key() -> bytes:
     """A fresh P-256 private key, PKCS #8 in PEM, not encrypted."""
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -88,7 +92,7 @@ def make_certificate(principal: str, tls_key_pem: bytes, now_s: int) -> bytes:
         now_s: Unix seconds; it is valid from an hour before for a year.
     """
     key = _load_key(tls_key_pem)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+    subject = _subject(principal)
     names = x509.SubjectAlternativeName(
         [x509.UniformResourceIdentifier(spiffe_id(principal)), x509.DNSName(dns_name(principal))]
     )
@@ -116,7 +120,8 @@ def read_certificate(der: bytes, *, slug: str = "state-damaged") -> Certificate:
         slug: What kind of failure it is: `bad-request`, `bad-roster`.
 
     Raises:
-        KeyFileError: It is not P-256, self-signed, CA:FALSE, with exactly our two names.
+        KeyFileError: It is not P-256, self-signed, CA:FALSE, for signing handshakes only, with
+            its principal as subject and exactly our two names.
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise KeyFileError(
@@ -127,6 +132,7 @@ def read_certificate(der: bytes, *, slug: str = "state-damaged") -> Certificate:
         certificate = x509.load_der_x509_certificate(der)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         public_key = certificate.public_key()
         # It proves that whoever asks for it has the private key.
         certificate.verify_directly_issued_by(certificate)
@@ -142,9 +148,17 @@ def read_certificate(der: bytes, *, slug: str = "state-damaged") -> Certificate:
         raise KeyFileError("certificate: expected a P-256 key", slug=slug)
     if constraints.ca:
         raise KeyFileError("certificate: expected CA:FALSE, got an authority's", slug=slug)
+    principal = _principal(names, slug)
+    # TLS libraries find roots by their subject: with another's subject a certificate would stand
+    # in front of that principal's own, and lock it out.
+    if not certificate.subject == certificate.issuer == _subject(principal):
+        raise KeyFileError("certificate: subject and issuer are not its principal's", slug=slug)
+    # With more than this, what its key has signed would pass in the handshake for a chain.
+    if usage != _SIGNS_ONLY:
+        raise KeyFileError("certificate: expected a key that signs handshakes only", slug=slug)
     return Certificate(
         der=der,
-        principal=_principal(names, slug),
+        principal=principal,
         spki=public_spki(public_key),
         not_before=int(certificate.not_valid_before_utc.timestamp()),
         not_after=int(certificate.not_valid_after_utc.timestamp()),

@@ -28,6 +28,7 @@ from psi.protocol.server import PairwiseServer
 from psi.protocol.server_keys import ServerKey, ServerKeys
 from psi.protocol.sizes import bucket_for
 from psi.protocol.structure import Structure
+from psi.protocol.table import session_table
 from psi.protocol.tables import FrozenTags
 
 S = TypeVar("S", bound=Structure)
@@ -147,12 +148,14 @@ class MemoryTables:
     current: int = 1
 
     def latest(self, key: ServerKey) -> FrozenTags:
-        return self.version(key, self.current)
+        return FrozenTags(version=self.current, tags=self._tags(key))
 
-    def version(self, key: ServerKey, version: int) -> FrozenTags:
+    def padded(self, key: ServerKey, version: int, bucket: int, length: int) -> bytes:
+        return session_table(self._tags(key), bucket, length, key.pad_key)
+
+    def _tags(self, key: ServerKey) -> bytes:
         data, offsets = pack(self.values)
-        tags = evaluate(key.private_key, data, offsets, prefix=key.prefix, length=16)
-        return FrozenTags(version=version, tags=tags)
+        return evaluate(key.private_key, data, offsets, prefix=key.prefix, length=16)
 
 
 @dataclass

@@ -18,7 +18,6 @@ from psi.protocol.admission import Caller
 from psi.protocol.ledger import Limits
 from psi.protocol.messages import ClientHello, Close, EvalRequest, GetTable, Signed
 from psi.protocol.sizes import EPOCH_OFFSET_S
-from psi.protocol.table import session_table
 from psi.protocol.transcript import chunk_digest_of
 
 EVIL = SIGNERS[CLIENT]
@@ -280,25 +279,6 @@ def test_policy_that_says_no_since_the_session_opened_counts_at_once() -> None:
     with pytest.raises(RefusedError) as error:
         pair.server.evaluate(pair.caller, request, elements)
     assert error.value.slug == "policy-refused"
-
-
-def test_two_calls_for_one_list_pad_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages come from the list that is kept, until the period ends."""
-    pair = Pair(values(0, 10), values(0, 10))
-    session = pair.open()
-    made: list[int] = []
-
-    def counting(tags: bytes, bucket: int, length: int, pad_key: bytes) -> bytes:
-        made.append(bucket)
-        return session_table(tags, bucket, length, pad_key)
-
-    monkeypatch.setattr(server, "session_table", counting)
-    pair.fetch(session)
-    assert made == []
-    pair.server.forget_tables()
-    pair.fetch(session)
-    pair.fetch(session)
-    assert made == [1024]
 
 
 @pytest.mark.parametrize("hours", [24, 24 * 7])

@@ -43,13 +43,15 @@ def build(
     names: Sequence[x509.GeneralName] | None = OUR_NAMES,
     ca: bool | None = False,
     issuer: str = "acme-corp",
+    subject: str = "acme-corp",
+    signs_certificates: bool | None = False,
 ) -> bytes:
     """A certificate that differs from ours in what is given."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     signer = signer or key
     begin = datetime.datetime.fromtimestamp(NOW_S, datetime.UTC)
     builder = x509.CertificateBuilder(
-        subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "acme-corp")]),
+        subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]),
         issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]),
         public_key=key.public_key(),
         serial_number=7,
@@ -58,6 +60,13 @@ def build(
     )
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
+    if signs_certificates is not None:
+        builder = builder.add_extension(
+            x509.KeyUsage(
+                True, False, False, False, False, signs_certificates, False, False, False
+            ),
+            critical=True,
+        )
     if names is not None:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     algorithm = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
@@ -124,6 +133,20 @@ def test_read_certificate_signed_by_another_key_refuses() -> None:
 def test_read_certificate_issued_under_another_name_refuses() -> None:
     with refused("bad-request"):
         read_certificate(build(issuer="beta-bank"), slug="bad-request")
+
+
+def test_read_certificate_with_another_subject_refuses() -> None:
+    """TLS libraries find roots by subject: it would stand in front of that member's own."""
+    with refused("bad-request", "not its principal's"):
+        read_certificate(build(subject="beta-bank", issuer="beta-bank"), slug="bad-request")
+
+
+def test_read_certificate_whose_key_may_sign_more_than_handshakes_refuses() -> None:
+    """What its key has signed would pass in the handshake for a chain."""
+    with refused("bad-request", "signs handshakes only"):
+        read_certificate(build(signs_certificates=True), slug="bad-request")
+    with refused("bad-request"):
+        read_certificate(build(signs_certificates=None), slug="bad-request")
 
 
 def test_read_certificate_of_an_authority_refuses() -> None:
