@@ -39,6 +39,7 @@ from psi_cli.commands.init import init
 from psi_cli.commands.inspect import inspect
 from psi_cli.commands.join import join
 from psi_cli.commands.ping import ping
+from psi_cli.commands.policy import policy
 from psi_cli.commands.roster import roster
 from psi_cli.commands.serve import serve
 
@@ -69,7 +70,10 @@ def cli(settings: Settings, context: click.Context) -> None:
         show_welcome(settings)
 
 
-for _command in (demo, init, join, inspect, ping, check, serve, roster, alliance, config):
+for _command in (
+    *(demo, init, join, inspect, ping, check, serve),
+    *(policy, roster, alliance, config),
+):
     cli.add_command(_command)
 
 
