@@ -7,9 +7,9 @@
 /* r = a^(2^n). */
 OUTLINE void square_n(fe r[WAYS], const fe a[WAYS], int n) {
     fe t[WAYS];
-    for (int w = 0; w < WAYS; w++) t[w] = fe_sqr(a[w]);
+    for (int w = 0; w < WAYS; w++) t[w] = fe_sqr_soon(a[w]);
     for (int i = 1; i < n; i++)
-        for (int w = 0; w < WAYS; w++) t[w] = fe_sqr(t[w]);
+        for (int w = 0; w < WAYS; w++) t[w] = fe_sqr_soon(t[w]);
     for (int w = 0; w < WAYS; w++) r[w] = t[w];
 }
 

@@ -2,7 +2,7 @@
 /*
  * The field of p = 2^255 - 19 in five limbs of 51 bits, value = sum v[i] * 2^(51 i).
  *
- * Bounds. "Tight": every limb < 2^51 + 2^14, which is what a product, a square and a carry give.
+ * Bounds. "Tight": every limb < 2^51 + 2^15, which is what a product, a square and a carry give.
  * A product takes limbs < 2^54. A sum of two tight values has limbs < 2^52.1. A difference adds
  * 4p first; it takes limbs < 2^53 on the left, < 2^53 - 76 on the right, and gives limbs < 2^54.
  * So: sums and differences of tight values, or of one such sum and a tight value, go straight
@@ -66,7 +66,10 @@ INLINE fe fe_carry(fe a) {
     return r;
 }
 
-/* Columns < 2^115 to tight limbs: the carry out of column 4 is < 2^60, times 19 fits 64 bits. */
+/*
+ * Columns to tight limbs. With operands < 2^54, column 0 is < 77 * 2^108, so that its carry fits 64
+ * bits; column 4, which has no factor 19, is < 2^111, so that 19 times its carry does.
+ */
 INLINE fe fe_fold(u128 c0, u128 c1, u128 c2, u128 c3, u128 c4) {
     fe r;
     c1 += (uint64_t)(c0 >> 51);
@@ -79,6 +82,25 @@ INLINE fe fe_fold(u128 c0, u128 c1, u128 c2, u128 c3, u128 c4) {
     r.v[2] = (uint64_t)c2 & LIMB;
     r.v[3] = (uint64_t)c3 & LIMB;
     r.v[4] = (uint64_t)c4 & LIMB;
+    return r;
+}
+
+/*
+ * The same with all carries taken at once, and then once more. More work, but the result waits for
+ * two carries instead of six: better where each product waits for the one before.
+ */
+INLINE fe fe_fold_soon(u128 c0, u128 c1, u128 c2, u128 c3, u128 c4) {
+    fe r;
+    const uint64_t l0 = ((uint64_t)c0 & LIMB) + 19 * (uint64_t)(c4 >> 51);
+    const uint64_t l1 = ((uint64_t)c1 & LIMB) + (uint64_t)(c0 >> 51);
+    const uint64_t l2 = ((uint64_t)c2 & LIMB) + (uint64_t)(c1 >> 51);
+    const uint64_t l3 = ((uint64_t)c3 & LIMB) + (uint64_t)(c2 >> 51);
+    const uint64_t l4 = ((uint64_t)c4 & LIMB) + (uint64_t)(c3 >> 51); /* < 2^62 */
+    r.v[0] = (l0 & LIMB) + 19 * (l4 >> 51);
+    r.v[1] = (l1 & LIMB) + (l0 >> 51);
+    r.v[2] = (l2 & LIMB) + (l1 >> 51);
+    r.v[3] = (l3 & LIMB) + (l2 >> 51);
+    r.v[4] = (l4 & LIMB) + (l3 >> 51);
     return r;
 }
 
@@ -95,16 +117,21 @@ INLINE fe fe_mul(fe a, fe b) {
                    (u128)a0 * b4 + (u128)a1 * b3 + (u128)a2 * b2 + (u128)a3 * b1 + (u128)a4 * b0);
 }
 
-INLINE fe fe_sqr(fe a) {
+INLINE fe fe_sqr_by(fe fold(u128, u128, u128, u128, u128), fe a) {
     FE_BOUND(a, UINT64_C(1) << 54);
     const uint64_t a0 = a.v[0], a1 = a.v[1], a2 = a.v[2], a3 = a.v[3], a4 = a.v[4];
     const uint64_t d0 = 2 * a0, d1 = 2 * a1, n3 = 19 * a3, n4 = 19 * a4, m3 = 2 * n3, m4 = 2 * n4;
-    return fe_fold((u128)a0 * a0 + (u128)a1 * m4 + (u128)a2 * m3,
-                   (u128)d0 * a1 + (u128)a2 * m4 + (u128)a3 * n3,
-                   (u128)d0 * a2 + (u128)a1 * a1 + (u128)a3 * m4,
-                   (u128)d0 * a3 + (u128)d1 * a2 + (u128)a4 * n4,
-                   (u128)d0 * a4 + (u128)d1 * a3 + (u128)a2 * a2);
+    return fold((u128)a0 * a0 + (u128)a1 * m4 + (u128)a2 * m3,
+                (u128)d0 * a1 + (u128)a2 * m4 + (u128)a3 * n3,
+                (u128)d0 * a2 + (u128)a1 * a1 + (u128)a3 * m4,
+                (u128)d0 * a3 + (u128)d1 * a2 + (u128)a4 * n4,
+                (u128)d0 * a4 + (u128)d1 * a3 + (u128)a2 * a2);
 }
+
+INLINE fe fe_sqr(fe a) { return fe_sqr_by(fe_fold, a); }
+
+/* For squarings of squarings. */
+INLINE fe fe_sqr_soon(fe a) { return fe_sqr_by(fe_fold_soon, a); }
 
 /* a * small + b, small < 2^20, limbs of a < 2^54, of b < 2^54; tight. */
 INLINE fe fe_mul_small_add(fe a, uint32_t small, fe b) {

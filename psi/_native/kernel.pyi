@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 from typing_extensions import Buffer
 
-Bytes: TypeAlias = Buffer | npt.NDArray[Any]
+_Bytes: TypeAlias = Buffer | npt.NDArray[Any]
 
 NAMES: tuple[str, ...]
 """Kernels that this CPU can run, fastest first. OVERLAP_KERNEL chooses another at import."""
@@ -31,95 +31,95 @@ def selected() -> str:
 def select(name: str) -> None:
     """Use another kernel of NAMES from now on; ValueError for any other name."""
 
-def uniform_bytes(data: Bytes, offsets: Bytes, prefix: Bytes, mode: int) -> bytes:
+def uniform_bytes(data: _Bytes, offsets: _Bytes, prefix: _Bytes, mode: int) -> bytes:
     """n * 64: expand_message_xmd of prefix || text, DST of HashToGroup (RFC 9497 section 4.1)."""
 
-def element_from_uniform(uniform: Bytes) -> bytes:
+def element_from_uniform(uniform: _Bytes) -> bytes:
     """n * 32 from n * 64: element derivation, RFC 9496 section 4.3.4. May give the identity."""
 
-def hash_to_group(data: Bytes, offsets: Bytes, prefix: Bytes, mode: int) -> bytes:
+def hash_to_group(data: _Bytes, offsets: _Bytes, prefix: _Bytes, mode: int) -> bytes:
     """n * 32: both of the above."""
 
-def check_elements(elements: Bytes) -> int:
+def check_elements(elements: _Bytes) -> int:
     """The index of the first that is not canonical, or is the identity; -1 if there is none."""
 
-def check_scalars(scalars: Bytes) -> int:
+def check_scalars(scalars: _Bytes) -> int:
     """The index of the first that is not below l; -1 if there is none."""
 
 def blind(
-    data: Bytes, offsets: Bytes, prefix: Bytes, session_seed: Bytes, first_j: int
+    data: _Bytes, offsets: _Bytes, prefix: _Bytes, session_seed: _Bytes, first_j: int
 ) -> tuple[bytes, int]:
     """n * 32: r_j * HashToGroup(x_j), j from first_j; `bad` where r_j is 0 or l - 2."""
 
 def blind_scalars(
-    data: Bytes, offsets: Bytes, prefix: Bytes, session_seed: Bytes, first_j: int
+    data: _Bytes, offsets: _Bytes, prefix: _Bytes, session_seed: _Bytes, first_j: int
 ) -> bytes:
     """n * 32: the r_j of `blind`. Secrets: for vectors and tests only."""
 
 def unblind_finalize(
-    data: Bytes,
-    offsets: Bytes,
-    prefix: Bytes,
-    session_seed: Bytes,
+    data: _Bytes,
+    offsets: _Bytes,
+    prefix: _Bytes,
+    session_seed: _Bytes,
     first_j: int,
-    evaluated: Bytes,
+    evaluated: _Bytes,
     length: int,
 ) -> tuple[bytes, int]:
     """n * length: the first `length` of the 64 bytes of F(x_j), with r_j as in `blind`."""
 
 def blind_with(
-    data: Bytes, offsets: Bytes, prefix: Bytes, mode: int, blinds: Bytes
+    data: _Bytes, offsets: _Bytes, prefix: _Bytes, mode: int, blinds: _Bytes
 ) -> tuple[bytes, int]:
     """Blind with n given scalars; `bad` where one is 0 or not below l."""
 
 def finalize_with(
-    data: Bytes, offsets: Bytes, prefix: Bytes, blinds: Bytes, evaluated: Bytes, length: int
+    data: _Bytes, offsets: _Bytes, prefix: _Bytes, blinds: _Bytes, evaluated: _Bytes, length: int
 ) -> tuple[bytes, int]:
     """Finalize with n given scalars; `bad` where a scalar or an element is."""
 
-def evaluate(elements: Bytes, k: Bytes) -> tuple[bytes, int]:
+def evaluate(elements: _Bytes, k: _Bytes) -> tuple[bytes, int]:
     """n * 32: k times each element; ValueError if k is 0, l - 2 or not below l."""
 
 def table_tags(
-    data: Bytes, offsets: Bytes, prefix: Bytes, mode: int, k: Bytes, length: int
+    data: _Bytes, offsets: _Bytes, prefix: _Bytes, mode: int, k: _Bytes, length: int
 ) -> bytes:
     """n * length: the first bytes of F(x), RFC 9497 Evaluate; ValueError for k as in `evaluate`."""
 
-def mul(elements: Bytes, scalars: Bytes) -> tuple[bytes, int]:
+def mul(elements: _Bytes, scalars: _Bytes) -> tuple[bytes, int]:
     """n * 32: each element times its scalar, any below l. A product may be the identity."""
 
-def mul_base(scalars: Bytes) -> bytes:
+def mul_base(scalars: _Bytes) -> bytes:
     """n * 32: each scalar, any below l, times the generator. May be the identity."""
 
-def add(a: Bytes, b: Bytes) -> tuple[bytes, int]:
+def add(a: _Bytes, b: _Bytes) -> tuple[bytes, int]:
     """n * 32: a_i + b_i. A sum may be the identity."""
 
-def prove_sums(c: Bytes, seed: Bytes) -> tuple[bytes, int]:
+def prove_sums(c: _Bytes, seed: _Bytes) -> tuple[bytes, int]:
     """M = sum rho_i * C_i of the batched proof, weights from the 64-byte seed. Variable time."""
 
-def verify_sums(c: Bytes, d: Bytes, seed: Bytes) -> tuple[bytes, bytes, int]:
+def verify_sums(c: _Bytes, d: _Bytes, seed: _Bytes) -> tuple[bytes, bytes, int]:
     """M and Z = sum rho_i * D_i. `bad` where C_i or D_i is. Variable time, public data only."""
 
-def weighted_sum(elements: Bytes, scalars: Bytes) -> tuple[bytes, int]:
+def weighted_sum(elements: _Bytes, scalars: _Bytes) -> tuple[bytes, int]:
     """The sum of s_i * E_i. Variable time, public data only."""
 
-def scalar_reduce(wide: Bytes) -> bytes:
+def scalar_reduce(wide: _Bytes) -> bytes:
     """n * 32 from n * 64: little-endian integers mod l."""
 
-def scalar_invert(scalars: Bytes) -> tuple[bytes, int]:
+def scalar_invert(scalars: _Bytes) -> tuple[bytes, int]:
     """n * 32; `bad` where a scalar is 0 or not below l."""
 
-def scalar_muladd(a: Bytes, b: Bytes, c: Bytes) -> bytes:
+def scalar_muladd(a: _Bytes, b: _Bytes, c: _Bytes) -> bytes:
     """a * b + c mod l, one each."""
 
-def scalar_sub(a: Bytes, b: Bytes) -> bytes:
+def scalar_sub(a: _Bytes, b: _Bytes) -> bytes:
     """a - b mod l, one each."""
 
-def dummy_inputs(session_seed: Bytes, first_j: int, n: int) -> bytes:
+def dummy_inputs(session_seed: _Bytes, first_j: int, n: int) -> bytes:
     """n * 32: HMAC-SHA256(session_seed, "OVL1-DUMMY" || u64(j)), j from first_j."""
 
-def counter_tags(prefix: Bytes, first_j: int, n: int, length: int) -> bytes:
+def counter_tags(prefix: _Bytes, first_j: int, n: int, length: int) -> bytes:
     """n * length: the first bytes of SHA512(prefix || u64(j)), j from first_j."""
 
-def packed_digest(data: Bytes, offsets: Bytes) -> bytes:
+def packed_digest(data: _Bytes, offsets: _Bytes) -> bytes:
     """SHA256(u32(n) || u32(length) || text || ...)."""
