@@ -40,7 +40,6 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "google": frozenset({"proto", "transport"}),
     "sqlite3": frozenset({"store"}),
     "click": frozenset({"psi_cli"}),
-    "rich": frozenset({"psi_cli"}),
 }
 
 # What a pure layer must not touch: sockets, files, threads, clocks.
