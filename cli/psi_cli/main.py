@@ -38,6 +38,7 @@ from psi_cli.commands.demo import demo
 from psi_cli.commands.init import init
 from psi_cli.commands.inspect import inspect
 from psi_cli.commands.join import join
+from psi_cli.commands.keys import keys
 from psi_cli.commands.ping import ping
 from psi_cli.commands.policy import policy
 from psi_cli.commands.roster import roster
@@ -72,7 +73,7 @@ def cli(settings: Settings, context: click.Context) -> None:
 
 for _command in (
     *(demo, init, join, inspect, ping, check, serve),
-    *(policy, roster, alliance, config),
+    *(policy, keys, roster, alliance, config),
 ):
     cli.add_command(_command)
 

@@ -60,7 +60,7 @@ class PendingRequest:
     A request that could be enrolled, once its code has been compared.
 
     `roles` are those that it gets if none are given; `update` is True for a principal that is
-    listed already.
+    listed already, `new_identity` where it is listed with another identity key.
     """
 
     request: Request
@@ -71,6 +71,7 @@ class PendingRequest:
     contact: str
     code: str
     update: bool
+    new_identity: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,9 @@ def create_alliance(
     )
 
 
-def read_requests(home: Home, files: Sequence[Path], now_ms: int) -> list[PendingRequest]:
+def read_requests(
+    home: Home, files: Sequence[Path], now_ms: int, *, new_identity: bool = False
+) -> list[PendingRequest]:
     """
     Check request files against the clock, the roster and each other; changes nothing.
 
@@ -151,6 +154,7 @@ def read_requests(home: Home, files: Sequence[Path], now_ms: int) -> list[Pendin
         home: Of the alliance.
         files: At least one request file.
         now_ms: Unix milliseconds.
+        new_identity: Names that are listed may come with another identity key.
 
     Raises:
         KeyFileError: A file is missing, or no request whose signature holds (`bad-request`).
@@ -160,7 +164,7 @@ def read_requests(home: Home, files: Sequence[Path], now_ms: int) -> list[Pendin
     pending: list[PendingRequest] = []
     for file in files:
         request = parse_request(read_plain(file), str(file))
-        _check(home, roster, request, now_ms)
+        _check(home, roster, request, now_ms, new_identity=new_identity)
         enrol = request.enrol
         for other in pending:
             if other.name == enrol.name or _keys(other.request) & _keys(request):
@@ -179,6 +183,7 @@ def read_requests(home: Home, files: Sequence[Path], now_ms: int) -> list[Pendin
                 contact=enrol.contact,
                 code=request.code,
                 update=roster.lists(enrol.name),
+                new_identity=_is_new_identity(roster, request),
             )
         )
     return pending
@@ -220,7 +225,7 @@ def enroll(
     certificates = []
     for item in pending:
         request = item.request
-        _check(home, roster, request, now_ms)
+        _check(home, roster, request, now_ms, new_identity=item.new_identity)
         granted = granted_roles(roster, request, wanted)
         entries[item.name] = listed_entry(roster, request, granted, now_ms // 1000)
         certificates.append((request.certificate.spki, request.enrol.certificate))
@@ -318,9 +323,18 @@ def _publish(trusted: TrustedRoster, out_directory: Path) -> RosterReport:
     )
 
 
-def _check(home: Home, roster: TrustedRoster, request: Request, now_ms: int) -> None:
+def _is_new_identity(roster: TrustedRoster, request: Request) -> bool:
+    name = request.enrol.name
+    if not roster.lists(name):
+        return False
+    return roster.principal(name).identity_key != request.enrol.identity_key
+
+
+def _check(
+    home: Home, roster: TrustedRoster, request: Request, now_ms: int, *, new_identity: bool
+) -> None:
     check_request_time(request, now_ms // 1000)
-    check_request(roster, request)
+    check_request(roster, request, new_identity=new_identity)
     path = _request_path(request.enrol.name)
     if not (roster.lists(request.enrol.name) and home.has(path)):
         return

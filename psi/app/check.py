@@ -21,12 +21,14 @@ from psi.app.saving import build_result, save_result
 from psi.app.terms import adopt_newer_roster, announce, check_terms
 from psi.app.waiter import ToldWaiter
 from psi.crypto.blinding import Blinding
+from psi.crypto.signing import verify_signature
 from psi.errors import (
     InternalError,
     PeerProtocolError,
     PsiError,
     RefusedError,
     UnreachableError,
+    VerifyError,
 )
 from psi.indicators import IndicatorSet, ReadOptions
 from psi.protocol.client import ClientSession, ClientTerms, new_client_hello
@@ -38,6 +40,7 @@ from psi.protocol.messages import (
     Status,
 )
 from psi.protocol.sizes import bucket_for
+from psi.protocol.structure import Structure
 from psi.results.result import CheckResult
 from psi.store.client_state import open_client_state
 from psi.store.evidence import keep_evidence
@@ -231,6 +234,8 @@ class _Check:
             if not adopt_newer_roster(self._member, channel, status):
                 return channel, status
             channel.disconnect()
+            # That roster may be the one that lists the keys which a rotation has made.
+            self._member = self._member.renewed()
             serial = self._member.roster.roster.serial
             self._events.note("roster", f"version {serial} taken over from {self._peer.name}")
             self._peer = peer_of(self._member, self._peer.name)
@@ -279,11 +284,31 @@ class _Check:
             return None
         if kept is None:
             return None
+        if not self._of_these_keys(kept):
+            why = "was begun with keys that were replaced since"
+            self._tell_dropped(why, kept.started_ms, kept.hello.body.bucket)
+            self._run.erase()
+            return None
         if kept.set_fingerprint == self._blinding(kept.session_seed).set_fingerprint():
             return kept
         self._tell_dropped("was for another set", kept.started_ms, kept.hello.body.bucket)
         self._run.erase()
         return None
+
+    def _of_these_keys(self, kept: UnfinishedRun) -> bool:
+        """Whether both sides still have the identity keys with which the run was signed."""
+        signed: list[tuple[bytes, Signed[Structure]]] = [
+            (self._member.identity.signer.public_key, kept.hello)
+        ]
+        if kept.answer is not None:
+            signed.append((self._peer.identity_key, kept.answer.hello))
+        try:
+            for key, message in signed:
+                body = message.body
+                verify_signature(key, body.NAME, body.encode(), message.signature)
+        except VerifyError:
+            return False
+        return True
 
     def _tell_dropped(self, why: str, started_ms: int, bucket: int) -> None:
         self._events.note(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An opened home: who we are, whom we trust, what we allow; where every use case starts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from psi.crypto.sealing import Sealer
@@ -18,6 +18,7 @@ from psi.trust.master import load_master
 from psi.trust.policy import Policy
 from psi.trust.roster_store import RosterStore
 from psi.trust.rosters import TrustedRoster
+from psi.trust.rotation import settle
 from psi.trust.unlock import UnlockSource, open_sealer
 
 __all__ = ["Member", "profile_message"]
@@ -56,18 +57,24 @@ class Member:
             PsiError: bad-policy, bad-config.
         """
         home = Home.open(path)
-        identity = load_identity(home, unlock)
+        sealer = open_sealer(home, unlock)
         rosters = RosterStore(home)
-        rosters.current()
+        settle(home, unlock, rosters.current())
         return cls(
             home=home,
             unlock=unlock,
-            sealer=open_sealer(home, unlock),
-            identity=identity,
+            sealer=sealer,
+            identity=load_identity(home, unlock),
             rosters=rosters,
             policy=Policy.load(home.policy_path),
             config=Config.load(home.config_path),
         )
+
+    def renewed(self) -> "Member":
+        """The same, with the new keys once the roster in force lists them (`keys rotate`)."""
+        if not settle(self.home, self.unlock, self.roster):
+            return self
+        return replace(self, identity=load_identity(self.home, self.unlock))
 
     @property
     def name(self) -> str:

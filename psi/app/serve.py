@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 from psi.app.clock import Clock
 from psi.app.events import Events, SilentEvents
 from psi.app.join import LEDGER_FILE
+from psi.app.live import LiveAnswerer
 from psi.app.member import Member
 from psi.app.reading import check_own_set, read_own_set
 from psi.errors import PsiError
@@ -32,6 +33,8 @@ from psi.store.evidence import keep_evidence
 from psi.store.ledger import SqliteLedger
 from psi.store.tables import TableStore
 from psi.transport.server import PairwiseGrpcServer
+from psi.transport.times import date
+from psi.trust.certificates import validity
 from psi.trust.rosters import TrustedRoster
 from psi.trust.unlock import UnlockSource
 
@@ -69,6 +72,7 @@ class MemberServer:
         self._clock = clock
         self._member = Member.open(request.home, request.unlock)
         self._member.require_valid_certificate(clock.now_s)
+        self._roster_seen = self._member.roster
         home = self._member.home
         self._epoch_seconds = self._member.roster.roster.epoch_seconds
         values = self._read(self._member)
@@ -79,33 +83,17 @@ class MemberServer:
         self._tables.publish(values.data, values.offsets, self._member.profile.digest())
         self.bucket = bucket_for(len(values))
         self._keep = keep_evidence(home.evidence)
-        self._keys = ServerKeys(
-            server=self._member.name,
-            signer=self._member.identity.signer,
-            master_of=self._master,
-            ledger=self._ledger,
-            epoch_seconds=self._epoch_seconds,
-        )
-        answerer = PairwiseServer(
-            name=self._member.name,
-            signer=self._member.identity.signer,
-            rules=self._rules,
-            ledger=self._ledger,
-            keys=self._keys,
-            tables=self._tables,
-            now_ms=clock.now_ms,
-            random_bytes=secrets.token_bytes,
-            keep_evidence=self._keep_evidence,
-        )
+        self._switching = threading.Lock()
+        self._keys, self._answerer = self._answering()
         # An epoch may have ended while no server ran.
         self._clean_epoch: int | None = None
         self.keep_house()
         if self._ledger.exhausted_epoch is not None:
             _log.warning("the ledger was lost: nothing is answered until the next period")
         self._grpc = PairwiseGrpcServer(
-            answerer=answerer,
+            answerer=LiveAnswerer(lambda: self._answerer),
             rosters=self._roster,
-            identity=self._member.identity,
+            identities=lambda: self._member.identity,
             listen=request.listen or self._member.config.listen,
             now_ms=clock.now_ms,
             on_refusal=_log_refusal,
@@ -142,7 +130,7 @@ class MemberServer:
         # Between these two lines sessions are put off: the set is of the new rules, the key of
         # the old.
         self._tables.publish(values.data, values.offsets, member.profile.digest())
-        self._member = member
+        self._use(member)
         self.bucket = bucket_for(len(values))
 
     def keep_house(self) -> None:
@@ -176,7 +164,44 @@ class MemberServer:
         return self._member.rules()
 
     def _roster(self) -> TrustedRoster:
-        return self._member.roster
+        trusted = self._member.roster
+        if trusted is not self._roster_seen:
+            with self._switching:
+                # It may list the keys that a rotation has made.
+                self._use(self._member.renewed())
+                self._roster_seen = trusted
+        return trusted
+
+    def _use(self, member: Member) -> None:
+        old, new = self._member.identity, member.identity
+        changed = (old.signer.public_key, old.spki) != (new.signer.public_key, new.spki)
+        self._member = member
+        if changed:
+            self._keys, self._answerer = self._answering()
+            _log.info("new keys are in use, certificate to %s", _end_of(member))
+
+    def _answering(self) -> tuple[ServerKeys, PairwiseServer]:
+        """Keys and answers signed with the identity in use."""
+        member = self._member
+        keys = ServerKeys(
+            server=member.name,
+            signer=member.identity.signer,
+            master_of=self._master,
+            ledger=self._ledger,
+            epoch_seconds=self._epoch_seconds,
+        )
+        answerer = PairwiseServer(
+            name=member.name,
+            signer=member.identity.signer,
+            rules=self._rules,
+            ledger=self._ledger,
+            keys=keys,
+            tables=self._tables,
+            now_ms=self._clock.now_ms,
+            random_bytes=secrets.token_bytes,
+            keep_evidence=self._keep_evidence,
+        )
+        return keys, answerer
 
     def _read(self, member: Member) -> PackedValues:
         found = read_own_set(
@@ -192,6 +217,10 @@ class MemberServer:
     def _keep_evidence(self, evidence: Evidence) -> None:
         path = self._keep(evidence)
         _log.error("%s: %s; evidence in %s", evidence.accused, evidence.kind, path.name)
+
+
+def _end_of(member: Member) -> str:
+    return date(validity(member.identity.certificate_der)[1])
 
 
 def _log_refusal(caller: str | None, method: str, slug: str) -> None:

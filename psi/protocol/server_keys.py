@@ -8,9 +8,9 @@ from typing import Final
 
 from psi.crypto.blinding import PAIRWISE_LABEL
 from psi.crypto.keys import key_seed, pad_key
-from psi.crypto.signing import Signer
+from psi.crypto.signing import Signer, verify_signature
 from psi.crypto.voprf import derive_key_pair
-from psi.errors import RefusedError
+from psi.errors import RefusedError, VerifyError
 from psi.protocol.ledger import Ledger
 from psi.protocol.messages import KeyCert, Signed
 from psi.protocol.sizes import epoch_bounds
@@ -99,11 +99,22 @@ class ServerKeys:
                 slug="state-damaged",
                 detail={"renews_at": cert.body.not_after},
             )
+        if not self._is_ours(cert):
+            # The identity key was replaced since: the same promise, in the new name.
+            cert = Signed(cert.body, self._signer.sign(KeyCert.NAME, cert.body.encode()))
         return ServerKey(
             private_key=pair.private_key,
             pad_key=pad_key(master, self._server, client, epoch),
             cert=cert,
         )
+
+    def _is_ours(self, cert: Signed[KeyCert]) -> bool:
+        try:
+            key = self._signer.public_key
+            verify_signature(key, KeyCert.NAME, cert.body.encode(), cert.signature)
+        except VerifyError:
+            return False
+        return True
 
     def _issue(self, client: str, epoch: int, pk: bytes, profile_digest: bytes) -> Signed[KeyCert]:
         not_before, not_after = epoch_bounds(epoch, self._epoch_seconds)

@@ -46,7 +46,7 @@ class PairwiseGrpcServer:
         *,
         answerer: Answerer,
         rosters: Callable[[], Trusted],
-        identity: OwnIdentity,
+        identities: Callable[[], OwnIdentity],
         listen: str,
         now_ms: Callable[[], int],
         on_refusal: OnRefusal = lambda _caller, _method, _slug: None,
@@ -55,6 +55,7 @@ class PairwiseGrpcServer:
         """
         Args:
             rosters: The roster in force; asked for every connection and every call.
+            identities: Our certificate in use; asked for every connection.
             listen: HOST:PORT; port 0 takes a free one.
             now_ms: Unix milliseconds.
             on_refusal: Told of each refused call: caller if known, method, slug.
@@ -63,7 +64,7 @@ class PairwiseGrpcServer:
         """
         self._answerer = answerer
         self._rosters = rosters
-        self._identity = identity
+        self._identities = identities
         self._listen = listen
         self._gate = Gate(Authenticator(rosters, now_ms), on_refusal)
         self._slots = Slots(evaluations or max(MAX_IN_FLIGHT, (os.cpu_count() or 1) + 2))
@@ -84,7 +85,7 @@ class PairwiseGrpcServer:
             raise LocalProtocolError("the server was started before")
         # Port 0 takes a free one, which no address in a file may say.
         split_address("listen", re.sub(r":0$", ":1", self._listen))
-        credentials = server_credentials(self._identity, self._rosters)
+        credentials = server_credentials(self._identities, self._rosters)
         self._pool = ThreadPoolExecutor(_MAX_CONCURRENT_CALLS, thread_name_prefix="overlap-answer")
         self._server = grpc.server(
             self._pool,

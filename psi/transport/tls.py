@@ -23,25 +23,30 @@ __all__ = ["client_credentials", "server_credentials"]
 
 
 def server_credentials(
-    identity: OwnIdentity, rosters: Callable[[], Trusted]
+    identities: Callable[[], OwnIdentity], rosters: Callable[[], Trusted]
 ) -> grpc.ServerCredentials:
     """
     Credentials that require a certificate of the roster in force when a connection begins.
 
+    Args:
+        identities: Asked for every connection too, so that a new certificate needs no restart.
+
     Raises:
         TransportError: The roster lists no certificate at all.
     """
-    own = (identity.tls_key_pem, to_pem(identity.certificate_der))
-    # One entry: the roster that the configuration was made from. grpc calls us on every new
-    # connection, and reading 100 certificates each time would be work for whoever connects.
-    made: list[tuple[Trusted, grpc.ServerCertificateConfiguration]] = []
+    # One entry: what the configuration was made from. grpc calls us on every new connection, and
+    # reading 100 certificates each time would be work for whoever connects.
+    made: list[tuple[Trusted, OwnIdentity, grpc.ServerCertificateConfiguration]] = []
 
     def configuration() -> grpc.ServerCertificateConfiguration:
+        # The roster first: one that lists our new certificate is what makes us switch to it.
         trusted = rosters()
-        if made and made[0][0] is trusted:
-            return made[0][1]
+        identity = identities()
+        if made and made[0][0] is trusted and made[0][1] is identity:
+            return made[0][2]
+        own = (identity.tls_key_pem, to_pem(identity.certificate_der))
         fresh = grpc.ssl_server_certificate_configuration([own], _roots(trusted))
-        made[:] = [(trusted, fresh)]
+        made[:] = [(trusted, identity, fresh)]
         return fresh
 
     return grpc.dynamic_ssl_server_credentials(

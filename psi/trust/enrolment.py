@@ -37,11 +37,15 @@ ENTRY_LIFETIME_S: Final = 10 * 365 * 86_400
 _SLUG: Final = "bad-request"
 
 
-def check_request(roster: TrustedRoster, request: Request) -> None:
+def check_request(roster: TrustedRoster, request: Request, *, new_identity: bool = False) -> None:
     """
     Refuse a request that would take over an entry, a key or a certificate of the roster.
 
     The same identity key under the same name is an update and allowed.
+
+    Args:
+        new_identity: Another identity key under a name that is listed is allowed too; only for
+            whoever has compared the new code.
 
     Raises:
         RefusedError: It would (`bad-request`).
@@ -50,12 +54,12 @@ def check_request(roster: TrustedRoster, request: Request) -> None:
     serial = roster.roster.serial
     for entry in roster.roster.principals:
         if entry.name == enrol.name:
-            if entry.identity_key != enrol.identity_key:
+            if entry.identity_key != enrol.identity_key and not new_identity:
                 raise RefusedError(
                     f"{enrol.name} is listed with another identity key in roster {serial}",
                     slug=_SLUG,
-                    hint=f"if it is the same party: `overlap alliance remove {enrol.name}`, "
-                    "then enrol anew",
+                    hint="if it is the same party and you compare its new code: "
+                    "`overlap alliance enroll --new-identity`",
                 )
             continue
         keys = {entry.identity_key, entry.log_key}
@@ -122,13 +126,17 @@ def listed_entry(
     entry = roster.principal(enrol.name)
     # The old certificate stays beside the new one, for it is in use until the roster has arrived.
     certificates = entry.certificates
-    if spki not in certificates:
+    if entry.identity_key != enrol.identity_key:
+        # Nothing that the old identity has signed holds any more, so its certificate goes too.
+        certificates = (spki,)
+    elif spki not in certificates:
         certificates = (spki, *certificates)[:MAX_CERTIFICATES]
     return replace(
         entry,
         roles=roles,
         address=enrol.address,
         contact=enrol.contact,
+        identity_key=enrol.identity_key,
         log_key=enrol.log_key,
         certificates=certificates,
     )

@@ -21,6 +21,7 @@ from psi.trust.files import (
     check_private_directory,
     make_private_directory,
     read_private,
+    sync_directory,
     write_private,
 )
 from psi.trust.formats import HomeFile, LockRecord, read_json, write_json
@@ -135,6 +136,12 @@ class Home:
     def write(self, relative: str, data: bytes, *, wipe_old: bool = False) -> None:
         """Replace a private file of this home, durably."""
         write_private(self.path / relative, data, wipe_old=wipe_old)
+
+    def remove(self, relative: str) -> None:
+        """Delete a file of this home, durably; one that is not there is no error."""
+        path = self.path / relative
+        path.unlink(missing_ok=True)
+        sync_directory(path.parent)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

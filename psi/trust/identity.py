@@ -5,7 +5,8 @@ Who a home is: its keys, sealed, and its request, signed (docs/protocol.md, sect
     identity/keys.sealed    identity seed(32) || log seed(32) || ledger id(16) || TLS key (PEM)
     identity/request.json   names, addresses, public keys, certificate, signed by the identity key
 
-What is public about an identity is read from its own signed request, so a changed byte shows.
+What is public about an identity is read from its own signed request, so a changed byte shows. New
+keys wait in files beside these (`psi.trust.rotation`).
 """
 
 import secrets
@@ -21,13 +22,37 @@ from psi.trust.home import Home
 from psi.trust.requests import Request, parse_request, sign_request
 from psi.trust.unlock import UnlockSource, open_sealer
 
-__all__ = ["LEDGER_ID_LENGTH", "Identity", "create_identity", "load_identity", "own_request"]
+__all__ = [
+    "KEYS_FILE",
+    "LEDGER_ID_LENGTH",
+    "NEXT_KEYS_FILE",
+    "REQUEST_FILE",
+    "Identity",
+    "Keys",
+    "create_identity",
+    "load_identity",
+    "load_keys",
+    "own_request",
+    "read_own_request",
+    "save_keys",
+]
 
 LEDGER_ID_LENGTH: Final = 16
 _SEED_LENGTH: Final = 32
 _ROLE: Final = "identity keys"
-_KEYS: Final = "identity/keys.sealed"
-_REQUEST: Final = "identity/request.json"
+KEYS_FILE: Final = "identity/keys.sealed"
+NEXT_KEYS_FILE: Final = "identity/next.sealed"
+REQUEST_FILE: Final = "identity/request.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The secrets of an identity as they are sealed; the repr shows none."""
+
+    identity_seed: bytes = field(repr=False)
+    log_seed: bytes = field(repr=False)
+    ledger_id: bytes = field(repr=False)
+    tls_key_pem: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +100,25 @@ def create_identity(
     Returns:
         The request to be enrolled.
     """
-    seeds = secrets.token_bytes(2 * _SEED_LENGTH + LEDGER_ID_LENGTH)
-    tls_key_pem = make_tls_key()
-    signer, log_signer, _ = _split(seeds)
+    keys = Keys(
+        identity_seed=secrets.token_bytes(_SEED_LENGTH),
+        log_seed=secrets.token_bytes(_SEED_LENGTH),
+        ledger_id=secrets.token_bytes(LEDGER_ID_LENGTH),
+        tls_key_pem=make_tls_key(),
+    )
+    signer = Signer(keys.identity_seed)
     enrol = Enrol(
         name=home.name,
         roles=roles,
         address=address,
         contact=contact,
         identity_key=signer.public_key,
-        log_key=log_signer.public_key,
-        certificate=make_certificate(home.name, tls_key_pem, now_ms // 1000),
+        log_key=Signer(keys.log_seed).public_key,
+        certificate=make_certificate(home.name, keys.tls_key_pem, now_ms // 1000),
         time_ms=now_ms,
     )
-    home.write(_KEYS, sealer.seal(_ROLE, seeds + tls_key_pem))
-    home.write(_REQUEST, sign_request(enrol, signer))
+    save_keys(home, sealer, KEYS_FILE, keys)
+    home.write(REQUEST_FILE, sign_request(enrol, signer))
     return own_request(home)
 
 
@@ -100,14 +129,24 @@ def own_request(home: Home) -> Request:
     Raises:
         KeyFileError: The file is missing, open to others or changed.
     """
+    return read_own_request(home, REQUEST_FILE)
+
+
+def read_own_request(home: Home, file: str) -> Request:
+    """
+    A request of this home, by its path inside it.
+
+    Raises:
+        KeyFileError: The file is missing, open to others or changed.
+    """
     try:
-        request = parse_request(home.read(_REQUEST), _REQUEST)
+        request = parse_request(home.read(file), file)
     except KeyFileError as error:
         if error.slug == "bad-request":
-            raise _damaged(_REQUEST) from error
+            raise _damaged(file) from error
         raise
     if request.enrol.name != home.name:
-        raise _damaged(_REQUEST)
+        raise _damaged(file)
     return request
 
 
@@ -120,34 +159,61 @@ def load_identity(home: Home, unlock: UnlockSource) -> Identity:
             others (`open-permissions`) or changed (`state-damaged`).
     """
     sealer = open_sealer(home, unlock)
-    try:
-        keys = sealer.unseal(_ROLE, home.read(_KEYS))
-    except VerifyError:
-        raise _damaged(_KEYS) from None
     request = own_request(home)
+    keys = load_keys(home, sealer, KEYS_FILE)
+    if not _fit(keys, request) and home.has(NEXT_KEYS_FILE):
+        # A switch to new keys was cut short between its two files.
+        keys = load_keys(home, sealer, NEXT_KEYS_FILE)
+    if not _fit(keys, request):
+        raise _damaged(REQUEST_FILE)
     enrol = request.enrol
-    signer, log_signer, ledger_id = _split(keys)
-    tls_key_pem = keys[2 * _SEED_LENGTH + LEDGER_ID_LENGTH :]
-    ours = (signer.public_key, log_signer.public_key, key_spki(tls_key_pem))
-    if ours != (enrol.identity_key, enrol.log_key, request.certificate.spki):
-        raise _damaged(_REQUEST)
     return Identity(
         name=enrol.name,
         roles=enrol.roles,
         address=enrol.address,
         contact=enrol.contact,
-        signer=signer,
-        log_signer=log_signer,
-        tls_key_pem=tls_key_pem,
+        signer=Signer(keys.identity_seed),
+        log_signer=Signer(keys.log_seed),
+        tls_key_pem=keys.tls_key_pem,
         certificate_der=enrol.certificate,
         spki=request.certificate.spki,
-        ledger_id=ledger_id,
+        ledger_id=keys.ledger_id,
     )
 
 
-def _split(keys: bytes) -> tuple[Signer, Signer, bytes]:
+def save_keys(home: Home, sealer: Sealer, file: str, keys: Keys, *, wipe_old: bool = False) -> None:
+    """Seal keys into a file of the home, durably."""
+    plaintext = keys.identity_seed + keys.log_seed + keys.ledger_id + keys.tls_key_pem
+    home.write(file, sealer.seal(_ROLE, plaintext), wipe_old=wipe_old)
+
+
+def load_keys(home: Home, sealer: Sealer, file: str) -> Keys:
+    """
+    The keys of a file of the home.
+
+    Raises:
+        KeyFileError: It is missing, open to others, or changed (`state-damaged`).
+    """
+    try:
+        plain = sealer.unseal(_ROLE, home.read(file))
+    except VerifyError:
+        raise _damaged(file) from None
     middle, end = _SEED_LENGTH, 2 * _SEED_LENGTH
-    return Signer(keys[:middle]), Signer(keys[middle:end]), keys[end : end + LEDGER_ID_LENGTH]
+    return Keys(
+        identity_seed=plain[:middle],
+        log_seed=plain[middle:end],
+        ledger_id=plain[end : end + LEDGER_ID_LENGTH],
+        tls_key_pem=plain[end + LEDGER_ID_LENGTH :],
+    )
+
+
+def _fit(keys: Keys, request: Request) -> bool:
+    public = (Signer(keys.identity_seed).public_key, Signer(keys.log_seed).public_key)
+    return (*public, key_spki(keys.tls_key_pem)) == (
+        request.enrol.identity_key,
+        request.enrol.log_key,
+        request.certificate.spki,
+    )
 
 
 def _damaged(shown: str) -> KeyFileError:

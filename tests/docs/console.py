@@ -53,6 +53,7 @@ _VOLATILE: Final = (
     (re.compile(r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\b\d{4}-\d\d-\d\d(?!\d)"), "DATE"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d)? UTC"), "TIME"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])"), "DIGEST"),
+    (re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])"), "KEY"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{10}(?![0-9a-f])"), "RUN"),
     (re.compile(r"\b\d+ tr(?:y|ies)\b"), "TRIES"),
     (re.compile(r"\b[\d.]+ (?:ms|s|min|h|days?)\b(?: \d+ (?:h|min|s)\b)?"), "SPAN"),
@@ -208,10 +209,12 @@ class Stage:
         """What one person sent to another is in the other's folder before it is used."""
         home = self.home(step.person)
         for word in step.command.split():
-            if word.endswith(".json") and "/" not in word and not (home / word).exists():
+            if word.endswith(".json") and "/" not in word:
                 found = [path for path in self._folder.glob(f"*/{word}") if path.is_file()]
-                if found:
-                    shutil.copy(found[0], home / word)
+                newest = max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+                if newest is not None and newest.parent != home:
+                    # With its time: the one who made it has the original.
+                    shutil.copy2(newest, home / word)
 
     def _start(self, person: str, command: str) -> _Process:
         home = self.home(person)

@@ -266,7 +266,7 @@ class Running:
             **{
                 "answerer": self.answerer,
                 "rosters": lambda: self.roster,
-                "identity": server,
+                "identities": lambda: server,
                 "listen": "127.0.0.1:0",
                 "now_ms": now_ms,
                 "on_refusal": lambda *what: self.refusals.append(what),

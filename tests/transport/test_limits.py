@@ -300,7 +300,9 @@ def other_server(*, answer: bytes, compression: grpc.Compression | None = None) 
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("psi.proto.v1.Pairwise", handlers),)
         )
-        port = server.add_secure_port("127.0.0.1:0", server_credentials(BETA, lambda: ROSTER))
+        port = server.add_secure_port(
+            "127.0.0.1:0", server_credentials(lambda: BETA, lambda: ROSTER)
+        )
         server.start()
         try:
             yield f"127.0.0.1:{port}"

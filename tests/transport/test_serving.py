@@ -32,7 +32,7 @@ def server(listen: str) -> PairwiseGrpcServer:
     return PairwiseGrpcServer(
         answerer=CountingAnswerer(),
         rosters=lambda: ROSTER,
-        identity=BETA,
+        identities=lambda: BETA,
         listen=listen,
         now_ms=now_ms,
     )

@@ -98,6 +98,7 @@ def create(
 @alliance.command(example="overlap alliance enroll acme-corp.request.json")
 @click.argument("requests", metavar="REQUEST...", nargs=-1, required=True, type=Path)
 @click.option("--role", metavar="ROLE[,ROLE]", help="Instead of the roles that are asked for.")
+@click.option("--new-identity", is_flag=True, help="A listed member may come with a new code.")
 @code_options
 @unlock_option
 @pass_settings
@@ -106,6 +107,7 @@ def enroll(
     *,
     requests: tuple[Path, ...],
     role: str | None,
+    new_identity: bool,
     code: str | None,
     yes: bool,
     unlock_file: Path | None,
@@ -125,7 +127,7 @@ def enroll(
         )
     home = _home(settings)
     roles = None if role is None else role.split(",")
-    pending = read_requests(home, requests, _now_ms())
+    pending = read_requests(home, requests, _now_ms(), new_identity=new_identity)
     for item in pending:
         _compare(settings, item, roles, code=code, yes=yes)
     unlock = unlock_source(settings, home, unlock_file)
@@ -207,7 +209,8 @@ def _compare(
     granted = ", ".join(item.roles if roles is None else roles)
     place = f", {item.address}" if item.address else ""
     if not settings.json:
-        settings.screen.row("code", f"{item.code} for {item.name}, {granted}{place}")
+        changed = "; its code was another one before" if item.new_identity else ""
+        settings.screen.row("code", f"{item.code} for {item.name}, {granted}{place}{changed}")
     question = f"Did {item.name} read you this code by phone?"
     confirm_code(settings, item.name, item.code, question, code=code, yes=yes)
 

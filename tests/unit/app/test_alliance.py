@@ -226,7 +226,7 @@ def test_two_requests_for_one_name_refuse(world: World) -> None:
     with refused("bad-request", "the same name or with the same key"):
         alliance.read_requests(home, [world.request("acme-corp"), twin], NOW_MS)
     world.enroll("acme-corp")
-    with refused("bad-request", "another identity key in roster 1", "alliance remove acme-corp"):
+    with refused("bad-request", "another identity key in roster 1", "--new-identity"):
         alliance.read_requests(home, [twin], NOW_MS)
 
 
