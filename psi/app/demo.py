@@ -67,6 +67,7 @@ class _House:
     name: str
     home: Path
     feeds: tuple[str, ...]
+    works_in: Path
 
 
 def run_demo(request: DemoRequest, events: Events) -> int:
@@ -101,14 +102,16 @@ def run_demo(request: DemoRequest, events: Events) -> int:
 def _feeds(request: DemoRequest, folder: Path) -> tuple[list[_House], tuple[str, ...]]:
     """The two houses, and the flag that lets documentation addresses in, for our own feeds only."""
     if request.member_a:
-        # The processes run elsewhere, so that paths in the result are as they were given.
         feeds: tuple[tuple[str, ...], ...] = (request.member_a, request.member_b)
         reserved: tuple[str, ...] = ()
+        works_in = Path.cwd()
     else:
-        feeds = tuple((str(path),) for path in write_feeds(folder))
+        # Both processes work in the demo's folder, so that the result names short paths.
+        works_in = folder
+        feeds = tuple((path.name,) for path in write_feeds(folder))
         reserved = ("--allow-reserved",)
     houses = [
-        _House(name=name, home=folder / name, feeds=paths)
+        _House(name=name, home=folder / name, feeds=paths, works_in=works_in)
         for name, paths in zip((CLIENT, SERVER), feeds, strict=True)
     ]
     return houses, reserved
@@ -128,7 +131,7 @@ def _found_alliance(folder: Path, houses: Sequence[_House], unlock: KeyFileUnloc
     alliance = Home.open(alliance_path, "alliance")
     pending = read_requests(alliance, requests, now_ms)
     enroll(alliance, unlock, pending, now_ms=now_ms, out_directory=folder)
-    limit = _limit([path for house in houses for path in house.feeds])
+    limit = _limit([house.works_in / path for house in houses for path in house.feeds])
     for house in houses:
         set_limits(
             alliance,
@@ -154,9 +157,9 @@ def _found_alliance(folder: Path, houses: Sequence[_House], unlock: KeyFileUnloc
         accept_join(home, joining, unlock, now_ms)
 
 
-def _limit(paths: Sequence[str]) -> int:
+def _limit(paths: Sequence[Path]) -> int:
     """A set size that surely holds these feeds: a value has at least three bytes and an end."""
-    n_bytes = sum(_size(Path(path)) for path in paths if path != "-")
+    n_bytes = sum(map(_size, paths))
     return bucket_for(min(max(131_072, n_bytes // 4), MAX_BUCKET))
 
 
@@ -183,7 +186,7 @@ def _serving(command: Sequence[str], house: _House, flags: Sequence[str]) -> Ite
     words = [*command, "serve", *house.feeds, "--home", str(house.home), *flags]
     words += ["--listen", "127.0.0.1:0", "--json", "-q"]
     process = subprocess.Popen(  # noqa: S603  # our own program with our own words
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        words, cwd=house.works_in, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     try:
         yield _address(process)
@@ -221,4 +224,5 @@ def _check(request: DemoRequest, house: _House, flags: Sequence[str], address: s
     words += ["--address", address, "--no-save", *request.client_flags]
     sys.stdout.flush()
     environment = {name: value for name, value in os.environ.items() if name != "OVERLAP_HOME"}
-    return subprocess.run(words, env=environment, check=False).returncode  # noqa: S603
+    done = subprocess.run(words, cwd=house.works_in, env=environment, check=False)  # noqa: S603
+    return done.returncode

@@ -18,6 +18,7 @@ from psi.indicators import (
     read_set,
 )
 from psi.protocol.sizes import bucket_for
+from psi.results.text import plural
 
 __all__ = ["check_own_set", "read_own_set", "summary_line"]
 
@@ -84,19 +85,21 @@ def check_own_set(member: Member, values: PackedValues, report: ReadReport) -> N
 
 def summary_line(report: ReadReport) -> str:
     """`13,377 values in 9 files: 12,804 to use, 391 duplicates, 182 rejected (overlap inspect)`."""
-    files = "1 file" if len(report.files) == 1 else f"{len(report.files):,} files"
     parts = [f"{report.to_use:,} to use"]
     if report.duplicates:
-        parts.append(f"{report.duplicates:,} duplicates")
+        parts.append(plural(report.duplicates, "duplicate"))
     if report.n_filtered:
         parts.append(f"{report.n_filtered:,} of kinds left out")
     if report.n_rejected:
         parts.append(f"{report.n_rejected:,} rejected (overlap inspect)")
     if report.skipped:
-        parts.append(f"{len(report.skipped):,} files skipped (overlap inspect)")
+        parts.append(f"{plural(len(report.skipped), 'file')} skipped (overlap inspect)")
     if report.damaged:
-        parts.append(f"{len(report.damaged):,} files damaged (overlap inspect)")
-    return f"{report.values_read:,} values in {files}: {', '.join(parts)}"
+        parts.append(f"{plural(len(report.damaged), 'file')} damaged (overlap inspect)")
+    return (
+        f"{plural(report.values_read, 'value')} in {plural(len(report.files), 'file')}: "
+        f"{', '.join(parts)}"
+    )
 
 
 def _nothing(report: ReadReport) -> IndicatorError:

@@ -10,7 +10,7 @@ from psi.transport.client import PeerChannel
 from psi.transport.faults import refused
 from psi.transport.ping import budget_fault, rules_difference
 from psi.transport.refusals import Received
-from psi.transport.times import moment
+from psi.transport.times import day
 from psi.trust.rosters import trusted_roster
 
 __all__ = ["adopt_newer_roster", "announce", "check_terms"]
@@ -90,5 +90,5 @@ def announce(
     events.note(
         "",
         f"cost: {bucket:,} of the {status.budget_left:,} indicators and 1 of the "
-        f"{status.sessions_left:,} checks that you have until {moment(status.epoch_ends)}.",
+        f"{status.sessions_left:,} checks that you have until {day(status.epoch_ends)}.",
     )

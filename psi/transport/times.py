@@ -9,7 +9,7 @@ Dates and spans in messages; every number is allowed, since peers send them.
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["date", "moment", "span"]
+__all__ = ["date", "day", "moment", "span"]
 
 # The year 9999; datetime ends there.
 _LAST: Final = 253_402_300_799
@@ -19,6 +19,11 @@ _UNITS: Final = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"),
 def date(unix_s: int) -> str:
     """A day in UTC: 2026-11-30."""
     return f"{_utc(unix_s):%Y-%m-%d}"
+
+
+def day(unix_s: int) -> str:
+    """A day with its weekday, Mon 2026-11-30; with the time too unless it is midnight."""
+    return moment(unix_s).removesuffix(" 00:00 UTC")
 
 
 def moment(unix_s: int) -> str:

@@ -17,7 +17,8 @@ from psi.crypto import bdleq
 from psi.crypto.voprf import blind_evaluate, derive_key_pair
 from psi.encoding import u32
 from psi.errors import PsiError
-from psi.protocol.messages import EvalResponse, KeyCert, ServerAnswer, Signed
+from psi.protocol.client import ClientSession
+from psi.protocol.messages import ClientHello, EvalResponse, KeyCert, ServerAnswer, Signed
 from psi.protocol.sizes import EPOCH_OFFSET_S
 from psi.protocol.transcript import session_id_of
 
@@ -27,7 +28,7 @@ STRANGER = SIGNERS[OTHER]
 GENERATOR = bytes.fromhex("e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76")
 
 
-def with_hello(pair: Pair, answer: ServerAnswer, **changes: object) -> ServerAnswer:
+def with_hello(pair: "Recording", answer: ServerAnswer, **changes: object) -> ServerAnswer:
     """A ServerHello that the server itself signs, with a fitting session id."""
     hello = pair.hello_sent.body
     body = replace(answer.hello.body, session_id=None, **changes)  # type: ignore[arg-type]
@@ -36,12 +37,12 @@ def with_hello(pair: Pair, answer: ServerAnswer, **changes: object) -> ServerAns
     return ServerAnswer(hello=sign(EVIL, body), key_cert_signature=cert_signature)
 
 
-def with_cert(pair: Pair, answer: ServerAnswer, **changes: object) -> ServerAnswer:
+def with_cert(pair: "Recording", answer: ServerAnswer, **changes: object) -> ServerAnswer:
     cert = replace(answer.key_cert.body, **changes)  # type: ignore[arg-type]
     return with_hello(pair, answer, key_cert=cert)
 
 
-def other_epoch(pair: Pair, answer: ServerAnswer, step: int) -> ServerAnswer:
+def other_epoch(pair: "Recording", answer: ServerAnswer, step: int) -> ServerAnswer:
     cert = answer.key_cert.body
     return with_cert(
         pair,
@@ -52,7 +53,9 @@ def other_epoch(pair: Pair, answer: ServerAnswer, step: int) -> ServerAnswer:
     )
 
 
-HELLO_FAULTS: dict[str, tuple[Callable[[Pair, ServerAnswer], ServerAnswer], str]] = {
+HelloFault = Callable[["Recording", ServerAnswer], ServerAnswer]
+
+HELLO_FAULTS: dict[str, tuple[HelloFault, str]] = {
     "hello signed by another member": (
         lambda _p, a: replace(a, hello=sign(STRANGER, a.hello.body)),
         "bad-signature",
@@ -118,7 +121,9 @@ HELLO_FAULTS: dict[str, tuple[Callable[[Pair, ServerAnswer], ServerAnswer], str]
 class Recording(Pair):
     """Remembers the hello, so that faults can compute fitting session ids."""
 
-    def open(self, fault: Callable[[Pair, ServerAnswer], ServerAnswer] | None = None):  # type: ignore[override,no-untyped-def]
+    hello_sent: Signed[ClientHello]
+
+    def open(self, fault: HelloFault | None = None) -> ClientSession:
         session = self.session()
         self.hello_sent = session.hello
         answer = self.server.open_session(self.caller, session.hello)

@@ -9,7 +9,8 @@ from psi.store.padded import PaddedLists
 
 def test_list_that_many_want_at_once_is_made_once() -> None:
     """All of them get the one that the first has made."""
-    lists, made, together = PaddedLists(), [], threading.Barrier(8)
+    lists, together = PaddedLists(), threading.Barrier(8)
+    made: list[int] = []
 
     def make() -> bytes:
         made.append(1)
@@ -26,10 +27,15 @@ def test_list_that_many_want_at_once_is_made_once() -> None:
 
 def test_list_used_least_recently_is_dropped_first() -> None:
     """Four are kept; what was dropped, or cleared, is made again."""
-    lists, made = PaddedLists(), []
+    lists = PaddedLists()
+    made: list[int] = []
 
     def want(at: int) -> None:
-        lists.get(at, lambda: made.append(at) or b"")
+        def make() -> bytes:
+            made.append(at)
+            return b""
+
+        lists.get(at, make)
 
     for at in (1, 2, 3, 4, 1, 5, 1, 2):
         want(at)
