@@ -35,12 +35,14 @@ from psi_cli.commands.alliance import alliance
 from psi_cli.commands.check import check
 from psi_cli.commands.config import config
 from psi_cli.commands.demo import demo
+from psi_cli.commands.evidence import evidence
 from psi_cli.commands.init import init
 from psi_cli.commands.inspect import inspect
 from psi_cli.commands.join import join
 from psi_cli.commands.keys import keys
 from psi_cli.commands.ping import ping
 from psi_cli.commands.policy import policy
+from psi_cli.commands.result import result
 from psi_cli.commands.roster import roster
 from psi_cli.commands.serve import serve
 
@@ -72,8 +74,8 @@ def cli(settings: Settings, context: click.Context) -> None:
 
 
 for _command in (
-    *(demo, init, join, inspect, ping, check, serve),
-    *(policy, keys, roster, alliance, config),
+    *(demo, init, join, inspect, ping, check, serve, result),
+    *(evidence, policy, keys, roster, alliance, config),
 ):
     cli.add_command(_command)
 

@@ -71,6 +71,24 @@ class RosterStore:
         self._cached = (version, trusted)
         return trusted
 
+    def history(self) -> list[TrustedRoster]:
+        """
+        Every roster that this home has adopted, the newest first.
+
+        Raises:
+            KeyFileError: This home has not joined, or one of the files is not as it was written.
+        """
+        current = self.current()
+        rosters = [current]
+        for path in self._home.alliance.glob("roster-*.json"):
+            shown = f"alliance/{path.name}"
+            trusted = read_roster_file(self._home.read(shown), shown, "overlap-roster-file/1")
+            if trusted.alliance_key != current.alliance_key:
+                raise _damaged(f"{shown} is not of the alliance that this home has joined")
+            if trusted.hash != current.hash:
+                rosters.append(trusted)
+        return sorted(rosters, key=lambda each: -each.roster.serial)
+
     def check_alliance(self, trusted: TrustedRoster) -> None:
         """
         Refuse a roster of another alliance than the one that this home has joined, if any.

@@ -6,6 +6,7 @@ The real command with one fault built in, chosen by OVERLAP_TEST_FAULT=WHAT:COUN
     stop-before-answer   the server stops (SIGSTOP) at that point
     kill-after-keep      the client dies after it has kept its COUNTth answer
     kill-after-receipt   the client dies when it has the receipt, before the result is saved
+    wrong-key            the server answers its COUNTth part with another key
     capture:FILE         the server writes every request that it receives to FILE, decrypted
 """
 
@@ -17,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psi.protocol.server
+from psi.crypto.voprf import blind_evaluate, derive_key_pair
 from psi.protocol.client import ClientSession
 from psi.protocol.server import PairwiseServer
 from psi.store.runs import PeerRun
@@ -60,6 +63,20 @@ def _capturing(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _with_another_key(function: Callable[[bytes, bytes], bytes]) -> Callable[[bytes, bytes], bytes]:
+    """Evaluate one part honestly but with a key that was never signed for."""
+
+    def evaluate(private_key: bytes, elements: bytes) -> bytes:
+        global _count  # noqa: PLW0603  # one fault a process
+        with _lock:
+            _count += 1
+            chosen = _count == int(_argument)
+        other = derive_key_pair(bytes(32), b"another key").private_key
+        return function(other if chosen else private_key, elements)
+
+    return evaluate
+
+
 if _what == "kill-before-answer":
     PairwiseServer.evaluate = _after(PairwiseServer.evaluate, signal.SIGKILL)  # type: ignore[method-assign]
 elif _what == "stop-before-answer":
@@ -70,6 +87,8 @@ elif _what == "kill-after-receipt":
     ClientSession.receive_receipt = _after(  # type: ignore[method-assign]
         ClientSession.receive_receipt, signal.SIGKILL
     )
+elif _what == "wrong-key":
+    vars(psi.protocol.server)["blind_evaluate"] = _with_another_key(blind_evaluate)
 elif _what == "capture":
     Gate.intercept_service = _capturing(Gate.intercept_service)  # type: ignore[method-assign]
 elif _what:
