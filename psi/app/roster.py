@@ -1,18 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`overlap roster`: who is in the alliance, and a newer roster from a file."""
+"""`overlap roster`: who is in the alliance, and a newer roster from a file or a peer."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from psi.app.clock import Clock
+from psi.app.events import Events
+from psi.app.member import Member
 from psi.crypto.signing import verification_code
+from psi.errors import PeerProtocolError, RefusedError, TransportError, UnreachableError
 from psi.protocol.messages import Principal
+from psi.transport.client import PeerChannel
 from psi.trust.certificates import validity
 from psi.trust.files import read_plain
 from psi.trust.home import Home
 from psi.trust.roster_store import RosterStore
-from psi.trust.rosters import TrustedRoster, read_roster_file
+from psi.trust.rosters import TrustedRoster, read_roster_file, trusted_roster
+from psi.trust.unlock import UnlockSource
 
-__all__ = ["EntryView", "RosterView", "UpdateReport", "show", "update"]
+__all__ = [
+    "EntryView",
+    "RosterView",
+    "UpdateReport",
+    "fetch_roster",
+    "show",
+    "update",
+    "update_from_peers",
+]
+
+# Of one peer; the next is asked when it says nothing.
+_PATIENCE_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +106,71 @@ def update(home: Home, file: Path) -> UpdateReport:
     store = RosterStore(home)
     old = store.current()
     new = store.adopt(read_roster_file(read_plain(file), str(file), "overlap-roster-file/1"))
+    return _report(home, old, new)
+
+
+def update_from_peers(
+    home_path: Path, unlock: UnlockSource, events: Events, clock: Clock | None = None
+) -> UpdateReport:
+    """
+    Ask the members of the roster, one after the other, until one has a newer roster.
+
+    Raises:
+        UnreachableError: None of them answers.
+        KeyFileError: What one sent does not hold, or contradicts ours (`bad-roster`).
+    """
+    member = Member.open(home_path, unlock)
+    old = member.roster
+    answered = 0
+    for peer in old.roster.principals:
+        address = member.config.address_of(peer.name, peer.address)
+        if peer.name == member.name or not address:
+            continue
+        events.note("asking", peer.name)
+        try:
+            channel = PeerChannel(
+                peer=peer,
+                identity=member.identity,
+                trusted=old,
+                now_ms=(clock or Clock()).now_ms,
+                address=address,
+                patience_s=_PATIENCE_S,
+                busy_patience_s=_PATIENCE_S,
+                deadline_s=_PATIENCE_S,
+            )
+            with channel:
+                new = fetch_roster(channel, old)
+        except (UnreachableError, TransportError, PeerProtocolError, RefusedError) as error:
+            events.note("", error.message)
+            continue
+        answered += 1
+        if new.roster.serial > old.roster.serial:
+            return _report(member.home, old, member.rosters.adopt(new))
+    if not answered:
+        raise UnreachableError(
+            f"no member of roster {old.roster.serial} answers; its roster stays in force",
+            hint="`overlap roster update FILE`, with the file that the operator sent",
+        )
+    return _report(member.home, old, old)
+
+
+def fetch_roster(channel: PeerChannel, ours: TrustedRoster, serial: int = 0) -> TrustedRoster:
+    """
+    The peer's roster, of at least this serial, verified under the key that we remember.
+
+    Raises:
+        KeyFileError: It does not hold (`bad-roster`).
+    """
+    received = channel.get_roster(serial)
+    return trusted_roster(
+        ours.alliance_key,
+        received.roster.encode(),
+        received.signature,
+        received.certificates,
+    )
+
+
+def _report(home: Home, old: TrustedRoster, new: TrustedRoster) -> UpdateReport:
     before = {entry.name: entry for entry in old.roster.principals}
     after = {entry.name: entry for entry in new.roster.principals}
     return UpdateReport(

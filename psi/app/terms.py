@@ -3,6 +3,7 @@
 
 from psi.app.events import Events
 from psi.app.member import Member
+from psi.app.roster import fetch_roster
 from psi.errors import RefusedError
 from psi.protocol.messages import Status
 from psi.protocol.sizes import bucket_for
@@ -11,7 +12,6 @@ from psi.transport.faults import refused
 from psi.transport.ping import budget_fault, rules_difference
 from psi.transport.refusals import Received
 from psi.transport.times import day
-from psi.trust.rosters import trusted_roster
 
 __all__ = ["adopt_newer_roster", "announce", "check_terms"]
 
@@ -34,15 +34,7 @@ def adopt_newer_roster(member: Member, channel: PeerChannel, status: Status) -> 
             slug="roster-older",
             hint=f"{channel.parties.ask_peer} to run `overlap roster update`",
         )
-    received = channel.get_roster(status.roster_serial)
-    member.rosters.adopt(
-        trusted_roster(
-            ours.alliance_key,
-            received.roster.encode(),
-            received.signature,
-            received.certificates,
-        )
-    )
+    member.rosters.adopt(fetch_roster(channel, ours, status.roster_serial))
     return True
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from system.support import FAULTY, Alliance, plain_values
 
+from psi.app.alliance import set_limits
+
 FEEDS = Path(__file__).parents[3] / "shared" / "data"
 
 
@@ -411,3 +413,54 @@ def test_new_run_can_be_forced(alliance: Alliance) -> None:
     result = alliance.check(ours, address=server.listen, flags=["--new"])
     assert result.object["resumed"] is False
     assert budget_left(alliance, server.listen)[0] == 6
+
+
+def publish(alliance: Alliance, **limits: int) -> Path:
+    """A newer roster, which the members do not have yet."""
+    report = set_limits(
+        alliance.alliance, alliance.unlock, "acme-corp", out_directory=alliance.folder, **limits
+    )
+    return report.roster_file
+
+
+def test_client_that_is_behind_takes_the_peers_roster_and_goes_on(alliance: Alliance) -> None:
+    """It verifies, adopts and tries once more."""
+    feed = alliance.feed("feed", hosts(0, 10))
+    newer = publish(alliance, sessions=5)
+    words = ["roster", "update", str(newer), *alliance.words("beta-bank"), "--json"]
+    assert alliance.run(*words).object["roster"] == 2
+    server = alliance.serve("beta-bank", feed)
+    result = alliance.check(feed, address=server.listen)
+    assert (result.code, result.object["count"]) == (0, 10)
+    assert "version 2 taken over from beta-bank" in result.err
+    assert result.object["budget"]["checks_left"] == 4
+
+
+def test_server_that_is_behind_is_named(alliance: Alliance) -> None:
+    """The one with the older roster must update; nothing is charged."""
+    feed = alliance.feed("feed", hosts(0, 10))
+    server = alliance.serve("beta-bank", feed)
+    newer = publish(alliance, sessions=5)
+    alliance.run("roster", "update", str(newer), *alliance.words("acme-corp"))
+    refused = alliance.check(feed, address=server.listen)
+    assert (refused.code, refused.error["error"]) == (4, "roster-older")
+    assert "beta-bank uses roster 1, you have 2" in refused.error["message"]
+    # It takes effect at the running server without a signal.
+    alliance.run("roster", "update", str(newer), *alliance.words("beta-bank"))
+    assert alliance.check(feed, address=server.listen).code == 0
+
+
+def test_roster_update_without_a_file_asks_the_peers(alliance: Alliance) -> None:
+    """The first peer that has a newer one; none that answers is exit 6."""
+    config = alliance.home("acme-corp") / "overlap.toml"
+    feed = alliance.feed("feed", hosts(0, 10))
+    newer = publish(alliance, sessions=5)
+    alliance.run("roster", "update", str(newer), *alliance.words("beta-bank"))
+    words = ["roster", "update", *alliance.words("acme-corp"), "--json"]
+    alone = alliance.run(*words)
+    assert (alone.code, alone.error["error"]) == (6, "unreachable")
+    server = alliance.serve("beta-bank", feed)
+    override = f'\npeer.beta-bank = {{ address = "{server.listen}" }}\n'
+    config.write_text(config.read_text() + override)
+    assert alliance.run(*words).object["roster"] == 2
+    assert alliance.run(*words).object["from"] == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`overlap roster`: who is in the alliance, and a newer roster from a file."""
+"""`overlap roster`: who is in the alliance, and a newer roster from a file or a peer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,8 @@ import click
 
 from psi.trust.home import Home
 from psi_cli._command import Group
-from psi_cli._home import home_path
+from psi_cli._events import TerminalEvents
+from psi_cli._home import home_path, unlock_option, unlock_source
 from psi_cli._roster_view import show_entry, show_roster
 from psi_cli._settings import Settings, pass_settings
 
@@ -38,17 +39,25 @@ def show(settings: Settings, *, member: str | None) -> None:
 
 
 @roster.command(example="overlap roster update cti-north.roster.json")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@unlock_option
 @pass_settings
-def update(settings: Settings, *, file: Path) -> None:
+def update(settings: Settings, *, file: Path | None, unlock_file: Path | None) -> None:
     """
-    Take a newer roster from a FILE.
+    Take a newer roster from a FILE that the operator sent, or from the first peer that has one.
 
-    The operator sent it. It must be signed with the key of your alliance; an older one is refused.
+    It must be signed with the key of your alliance; an older one is refused.
     """
     from psi.app.roster import update as update_roster
+    from psi.app.roster import update_from_peers
 
-    report = update_roster(Home.open(home_path(settings)), file)
+    home = Home.open(home_path(settings))
+    if file is not None:
+        report = update_roster(home, file)
+    else:
+        with TerminalEvents(settings) as events:
+            unlock = unlock_source(settings, home, unlock_file)
+            report = update_from_peers(home.path, unlock, events)
     screen = settings.screen
     if settings.json:
         screen.object(
