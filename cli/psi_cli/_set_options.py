@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of every command that reads indicators, and the files it reads."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import click
 
 from psi.errors import UsageError
-from psi.indicators import DEFAULT_KINDS, STDIN, ReadOptions, parse_kinds
+from psi.indicators import DEFAULT_KINDS, STDIN, Filters, ReadOptions, Tlp, parse_kinds
 
 __all__ = ["files_argument", "input_paths", "read_options", "set_options", "standard_input"]
+
+_AGE: Final = re.compile(r"(\d{1,5})([hdw])")
+_UNITS: Final = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 _OPTIONS = (
     click.option(
@@ -21,9 +25,16 @@ _OPTIONS = (
     ),
     click.option("--allow-reserved", is_flag=True, help="Also private addresses and local names."),
     click.option(
+        "--tlp-max",
+        metavar="LEVEL",
+        help="Strictest marking that takes part: clear, green, amber, amber+strict or red.",
+    ),
+    click.option("--max-age", metavar="180d", help="Only what is younger, where a time is known."),
+    click.option("--to-ids", is_flag=True, help="Of MISP, only what is meant for detection."),
+    click.option(
         "--input-format",
         metavar="FORMAT",
-        help="text or csv, instead of what the content says.",
+        help="text, csv, misp, misp-csv, stix or openioc, instead of what the content says.",
     ),
     click.option("--value-column", metavar="NAME", help="The CSV column of values, or its number."),
     click.option("--type-column", metavar="NAME", help="The CSV column of types, or its number."),
@@ -47,6 +58,9 @@ def read_options(
     *,
     kinds: str | None,
     allow_reserved: bool,
+    tlp_max: str | None,
+    max_age: str | None,
+    to_ids: bool,
     input_format: str | None,
     value_column: str | None,
     type_column: str | None,
@@ -57,7 +71,8 @@ def read_options(
     The options as the readers take them.
 
     Raises:
-        UsageError: A kind or a format is unknown, or two options exclude each other.
+        UsageError: A kind, a level, an age or a format is unknown, or two options exclude each
+            other.
     """
     if strict and keep_going:
         raise UsageError(
@@ -66,6 +81,11 @@ def read_options(
         )
     return ReadOptions(
         kinds=DEFAULT_KINDS if kinds is None else parse_kinds(kinds.split(",")),
+        filters=Filters(
+            tlp_max=None if tlp_max is None else Tlp.parse(tlp_max),
+            max_age_s=None if max_age is None else _seconds(max_age),
+            to_ids=to_ids,
+        ),
         allow_reserved=allow_reserved,
         input_format=input_format,
         value_column=value_column,
@@ -73,6 +93,13 @@ def read_options(
         strict=strict,
         keep_going=keep_going,
     )
+
+
+def _seconds(age: str) -> int:
+    match = _AGE.fullmatch(age)
+    if match is None or not int(match[1]):
+        raise UsageError(f"--max-age: expected an age, got {age!r}", hint="as in 180d, 26w or 12h")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def standard_input(files: tuple[str, ...]) -> BinaryIO | None:

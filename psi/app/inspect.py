@@ -2,16 +2,16 @@
 """`overlap inspect`: what of some files a check would use, and why the rest is not used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from psi.app.events import Events
 from psi.app.member import profile_message
+from psi.app.reading import under_policy
 from psi.errors import KeyFileError, UsageError
 from psi.indicators import (
     IndicatorSet,
-    Kind,
     Profile,
     ReadOptions,
     Rejected,
@@ -73,8 +73,7 @@ def inspect_files(
             derive_host=policy.rules.derive_host,
             expand_v4=policy.rules.expand_v4,
         )
-        allowed = frozenset(Kind(kind) for kind in policy.kinds)
-        options = replace(options, kinds=options.kinds & allowed)
+        options = under_policy(options, policy)
     found = read_set(
         chosen,
         profile=profile,

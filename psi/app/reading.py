@@ -15,12 +15,14 @@ from psi.indicators import (
     PackedValues,
     ReadOptions,
     ReadReport,
+    Tlp,
     read_set,
 )
 from psi.protocol.sizes import bucket_for
 from psi.results.text import plural
+from psi.trust.policy import Policy
 
-__all__ = ["check_own_set", "read_own_set", "summary_line"]
+__all__ = ["check_own_set", "read_own_set", "summary_line", "under_policy"]
 
 
 def read_own_set(
@@ -31,7 +33,7 @@ def read_own_set(
     stdin: BinaryIO | None = None,
 ) -> IndicatorSet:
     """
-    The set of this run: the files named, else those of overlap.toml, and only kinds of the policy.
+    The set of this run: of the files named, else those of overlap.toml, what the policy allows.
 
     Raises:
         UsageError: No file was named, here or in overlap.toml.
@@ -43,16 +45,26 @@ def read_own_set(
             "no file was named, and overlap.toml names no set",
             hint="name files or folders, or set `set = { paths = [...] }` in overlap.toml",
         )
-    allowed = frozenset(Kind(kind) for kind in member.policy.kinds)
     found = read_set(
         chosen,
         profile=member.rules_profile,
-        options=replace(options, kinds=options.kinds & allowed),
+        options=under_policy(options, member.policy),
         stdin=stdin,
         progress=lambda n: events.progress("reading", n, 0, 0),
     )
     events.note("read", summary_line(found.report))
     return found
+
+
+def under_policy(options: ReadOptions, policy: Policy) -> ReadOptions:
+    """The options, as far as the policy allows: its kinds, and nothing marked more strictly."""
+    level = Tlp.parse(policy.tlp_max)
+    chosen = options.filters.tlp_max
+    return replace(
+        options,
+        kinds=options.kinds & frozenset(Kind(kind) for kind in policy.kinds),
+        filters=replace(options.filters, tlp_max=level if chosen is None else min(level, chosen)),
+    )
 
 
 def check_own_set(member: Member, values: PackedValues, report: ReadReport) -> None:
@@ -89,7 +101,7 @@ def summary_line(report: ReadReport) -> str:
     if report.duplicates:
         parts.append(plural(report.duplicates, "duplicate"))
     if report.n_filtered:
-        parts.append(f"{report.n_filtered:,} of kinds left out")
+        parts.append(f"{report.n_filtered:,} left out")
     if report.n_rejected:
         parts.append(f"{report.n_rejected:,} rejected (overlap inspect)")
     if report.skipped:
@@ -108,7 +120,7 @@ def _nothing(report: ReadReport) -> IndicatorError:
         for reason, count in sorted(report.rejected.items(), key=lambda item: -item[1])
     ]
     if report.n_filtered:
-        reasons.append(f"{report.n_filtered:,} of kinds left out")
+        reasons.append(f"{report.n_filtered:,} left out")
     why = f": {', '.join(reasons)}" if reasons else ""
     return IndicatorError(
         f"none of {report.values_read:,} values can be used{why}",

@@ -13,16 +13,19 @@ Nothing here knows a key, a peer or the network.
 
 from psi.indicators._escape import printable
 from psi.indicators.canonical import Canonical, Canonicaliser, Reject, canonicalise
+from psi.indicators.filters import FILTER_TEXT, Filter, Filters
 from psi.indicators.kinds import DEFAULT_KINDS, HASH_KINDS, KINDS, Kind, parse_kinds
 from psi.indicators.profile import Profile
 from psi.indicators.read import STDIN, ReadOptions, read_set
 from psi.indicators.reasons import REASON_TEXT, Reason
 from psi.indicators.report import Damage, Position, ReadReport, Rejected, Skipped
 from psi.indicators.set import IndicatorSet, Source
+from psi.indicators.tlp import Tlp
 from psi.indicators.values import PackedValues
 
 __all__ = [
     "DEFAULT_KINDS",
+    "FILTER_TEXT",
     "HASH_KINDS",
     "KINDS",
     "REASON_TEXT",
@@ -30,6 +33,8 @@ __all__ = [
     "Canonical",
     "Canonicaliser",
     "Damage",
+    "Filter",
+    "Filters",
     "IndicatorSet",
     "Kind",
     "PackedValues",
@@ -42,6 +47,7 @@ __all__ = [
     "Rejected",
     "Skipped",
     "Source",
+    "Tlp",
     "canonicalise",
     "parse_kinds",
     "printable",

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-Collect canonical elements: deduplicate, count, remember where each was written.
-
-While reading, one dict holds the distinct elements; it is dropped when the set is frozen.
-"""
+"""Collect canonical elements: deduplicate, count, remember where each was written."""
 
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from psi.indicators._intern import UNWANTED, Interner, as_numpy
 from psi.indicators.canonical import Canonicaliser
-from psi.indicators.kinds import KINDS, Kind
+from psi.indicators.filters import Filter
+from psi.indicators.kinds import Kind
 from psi.indicators.profile import Profile
 from psi.indicators.readers import Record
 from psi.indicators.reasons import DAMAGE, Reason
@@ -26,19 +23,15 @@ from psi.indicators.report import (
     Rejected,
     Skipped,
 )
-from psi.indicators.set import IndicatorSet, Occurrences
-from psi.indicators.values import PackedValues
+from psi.indicators.set import IndicatorSet, Occurrences, Place
+from psi.indicators.tlp import Tlp
 
 __all__ = ["EVERY", "Collector"]
 
 EVERY: Final = 8192  # records between two signs of progress
 
-_CODES: Final = {kind.encode(): code for code, kind in enumerate(KINDS)}
 _MAX_LINE: Final = 2**32 - 1
-
-assert array("I").itemsize == 4 and array("Q").itemsize == 8, "numpy reads their memory"
-
-_Number = TypeVar("_Number", np.uint8, np.uint32, np.uint64)
+_MAX_ID: Final = 255  # bytes; a longer id is none
 
 
 class Collector:
@@ -56,19 +49,18 @@ class Collector:
         on_reject: Callable[[Rejected], None] | None,
     ) -> None:
         self._elements = canonicaliser.elements
-        self._wanted = frozenset(kind.encode() for kind in kinds)
+        self._interner = Interner(frozenset(kind.encode() for kind in kinds))
         self._on_reject = on_reject
-        self._rows: dict[bytes, int] = {}
-        self._data = bytearray()
-        self._ends = array("Q", [0])
-        self._kinds = array("B")
         self._row = array("I")
-        self._file = array("I")
+        self._place_of = array("I")
         self._line = array("I")
         self._text = bytearray()
-        self._text_ends = array("Q", [0])
+        self._text_lengths = array("I")
+        self._id = bytearray()
+        self._id_lengths = array("B")
         self._files: list[str] = []
-        self._file_index = 0
+        self._places: dict[Place, int] = {}
+        self._place = 0
         self._rejected: Counter[Reason] = Counter()
         self._filtered: Counter[str] = Counter()
         self._positions: dict[Reason, list[Position]] = {}
@@ -78,8 +70,13 @@ class Collector:
 
     def begin_file(self, name: str) -> None:
         """What follows is of this file."""
-        self._file_index = len(self._files)
         self._files.append(name)
+        self.begin_place("", Tlp.NONE)
+
+    def begin_place(self, event: str, tlp: Tlp) -> None:
+        """What follows is of this event of the current file, with this marking."""
+        place = Place(self._files[-1], event, tlp)
+        self._place = self._places.setdefault(place, len(self._places))
 
     @property
     def values_read(self) -> int:
@@ -96,82 +93,80 @@ class Collector:
         Take values as written, of the current file.
 
         Args:
-            records: Value, type name or None, line.
+            records: Value, type name or None, line, id at its source.
             each: Called after every `EVERY` records.
         """
         # One loop with local names: this is where a million values spend their time.
-        to_elements, rows, file = self._elements, self._rows, self._file_index
-        add_row, add_file, add_line = self._row.append, self._file.append, self._line.append
-        written, add_end = self._text, self._text_ends.append
-        n = len(rows)
-        for count, (text, type_hint, line) in enumerate(records, 1):
+        to_elements, add = self._elements, self._interner.add
+        add_row, add_place, add_line = self._row.append, self._place_of.append, self._line.append
+        written, add_length = self._text, self._text_lengths.append
+        ids, add_id_length = self._id, self._id_lengths.append
+        for count, (text, type_hint, line, own_id) in enumerate(records, 1):
             found = to_elements(text, type_hint)
             if isinstance(found, Reason):
-                self.reject(text, line, found)
+                self.reject(text, line, found, own_id)
                 found = ()
             for element in (found,) if isinstance(found, bytes) else found:
-                colon = element.index(b":")
-                row = rows.setdefault(element, n)
-                if row == n:
-                    if not self._is_new(element, element[:colon]):
-                        continue
-                    n += 1
+                row = add(element)
+                if row == UNWANTED:
+                    self._filtered[element[: element.index(b":")].decode()] += 1
+                    continue
                 add_row(row)
-                add_file(file)
+                add_place(self._place)
                 add_line(line if line < _MAX_LINE else _MAX_LINE)
                 # What was written canonically is not stored twice.
                 raw = text.encode("utf-8", "surrogateescape")
-                if len(raw) != len(element) - colon - 1 or not element.endswith(raw):
+                if len(raw) != len(element) - element.index(b":") - 1 or not element.endswith(raw):
                     written += raw
-                add_end(len(written))
+                    add_length(len(raw))
+                else:
+                    add_length(0)
+                if own_id:
+                    raw = own_id.encode("utf-8", "replace")
+                    if len(raw) <= _MAX_ID:
+                        ids += raw
+                    add_id_length(len(raw) if len(raw) <= _MAX_ID else 0)
+                else:
+                    add_id_length(0)
             if each is not None and count % EVERY == 0:
                 each()
 
-    def _is_new(self, element: bytes, kind: bytes) -> bool:
-        """Store an element that was not there, or take it out again for its kind."""
-        if kind not in self._wanted:
-            del self._rows[element]
-            self._filtered[kind.decode()] += 1
-            return False
-        self._kinds.append(_CODES[kind])
-        self._data += element
-        self._ends.append(len(self._data))
-        return True
-
-    def reject(self, text: str, line: int, reason: Reason) -> None:
+    def reject(self, text: str, line: int, reason: Reason, own_id: str = "") -> None:
         """Count a value that is not used."""
         self._rejected[reason] += 1
         positions = self._positions.setdefault(reason, [])
         if len(positions) < MAX_POSITIONS or self._on_reject is not None:
-            position = Position(self._files[-1], line)
+            position = Position(self._files[-1], line, own_id)
             if len(positions) < MAX_POSITIONS:
                 positions.append(position)
             if self._on_reject is not None:
                 self._on_reject(Rejected(text, position, reason))
 
+    def leave_out(self, by: Filter, count: int = 1) -> None:
+        """Count values that a filter takes out."""
+        if count:
+            self._filtered[by] += count
+
     def freeze(self, profile: Profile) -> IndicatorSet:
         """The set of everything taken; the collector is of no use afterwards."""
-        n = len(self._rows)
-        # The largest thing here, and nobody needs it any more: it goes before the copies come.
-        self._rows = {}
-        rows = _numpy(self._row, np.uint32)
-        starts = np.zeros(n + 1, dtype=np.uint32)
-        np.cumsum(np.bincount(rows, minlength=n), out=starts[1:], dtype=np.uint32)
-        occurrences = Occurrences(
-            files=tuple(self._files),
-            file=_numpy(self._file, np.uint32),
-            line=_numpy(self._line, np.uint32),
+        values, kinds = self._interner.take()
+        occurrences = Occurrences.of(
+            n=len(values),
+            row=as_numpy(self._row, np.uint32),
+            places=tuple(self._places),
+            place=as_numpy(self._place_of, np.uint32),
+            line=as_numpy(self._line, np.uint32),
             text=bytes(self._text),
-            text_offsets=_numpy(self._text_ends, np.uint64),
-            order=np.argsort(rows, kind="stable").astype(np.uint32),
-            row_starts=starts,
+            text_lengths=as_numpy(self._text_lengths, np.uint32),
+            ids=bytes(self._id),
+            id_lengths=as_numpy(self._id_lengths, np.uint8),
         )
         return IndicatorSet(
-            values=PackedValues(bytes(self._data), _numpy(self._ends, np.uint64)),
-            kinds=_numpy(self._kinds, np.uint8),
+            values=values,
+            kinds=kinds,
             occurrences=occurrences,
             profile=profile,
-            report=self._report(n),
+            report=self._report(len(values)),
         )
 
     def _report(self, to_use: int) -> ReadReport:
@@ -181,15 +176,10 @@ class Collector:
             to_use=to_use,
             duplicates=len(self._row) - to_use,
             rejected=dict(self._rejected),
-            filtered=dict(self._filtered),
+            filtered={str(name): count for name, count in self._filtered.items()},
             first_positions={reason: tuple(found) for reason, found in self._positions.items()},
             damaged_records=sum(self._rejected[reason] for reason in DAMAGE),
             damaged=tuple(self.damaged),
             skipped=tuple(self.skipped),
             left_out=self.left_out,
         )
-
-
-def _numpy(values: "array[int]", dtype: type[_Number]) -> npt.NDArray[_Number]:
-    """The numbers of an array, as a view of its memory."""
-    return np.frombuffer(values, dtype=dtype) if values else np.zeros(0, dtype=dtype)

@@ -6,7 +6,9 @@ import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from psi.indicators.report import Damage, Skipped
 
@@ -17,6 +19,8 @@ _LEFT_OUT: Final = re.compile(r"[._].*|LICENSE.*|README.*|SOURCE", re.DOTALL)
 # nothing in the file says so.
 _MISP_MANIFEST: Final = "manifest.json"
 _MISP_HASHES: Final = "hashes.csv"
+_MAX_MANIFEST: Final = 1 << 26
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -71,12 +75,12 @@ def _walk(folder: str, found: Found) -> None:
     except OSError as error:
         found.unreadable.append(Damage(folder, unreadable(error)))
         return
-    is_misp_feed = any(entry.name == _MISP_MANIFEST for entry in entries)
+    apart = _apart_of_feed(Path(folder), {entry.name for entry in entries})
     for entry in entries:
-        if _LEFT_OUT.fullmatch(entry.name):
+        if entry.name in apart:
+            found.skipped.append(Skipped(entry.path, apart[entry.name]))
+        elif _LEFT_OUT.fullmatch(entry.name):
             found.left_out += 1
-        elif is_misp_feed and entry.name == _MISP_HASHES:
-            found.skipped.append(Skipped(entry.path, "look-up table of a MISP feed"))
         elif entry.is_symlink():
             found.skipped.append(Skipped(entry.path, "symbolic link"))
         elif entry.is_dir(follow_symlinks=False):
@@ -85,3 +89,22 @@ def _walk(folder: str, found: Found) -> None:
             found.files.append(entry.path)
         else:
             found.skipped.append(Skipped(entry.path, "not a regular file"))
+
+
+def _apart_of_feed(folder: Path, names: set[str]) -> dict[str, str]:
+    """The files of a MISP feed that hold no event, and what they are; empty elsewhere."""
+    if _MISP_MANIFEST not in names:
+        return {}
+    try:
+        with (folder / _MISP_MANIFEST).open("rb") as stream:
+            listed = msgspec.json.decode(stream.read(_MAX_MANIFEST), type=dict[str, dict[str, Any]])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    if not all(map(_UUID.fullmatch, listed)):
+        return {}
+    contents = "table of contents of a MISP feed"
+    missing = sum(f"{event}.json" not in names for event in listed)
+    return {
+        _MISP_MANIFEST: f"{contents}, {missing:,} of its events missing" if missing else contents,
+        _MISP_HASHES: "look-up table of a MISP feed",
+    }

@@ -7,8 +7,9 @@ and named.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,6 +18,7 @@ from psi.indicators._collect import Collector
 from psi.indicators._escape import printable
 from psi.indicators._files import find_files, unreadable
 from psi.indicators.canonical import Canonicaliser
+from psi.indicators.filters import Filters
 from psi.indicators.kinds import DEFAULT_KINDS, Kind
 from psi.indicators.profile import Profile
 from psi.indicators.readers import (
@@ -45,6 +47,7 @@ class ReadOptions:
 
     Attributes:
         kinds: Kinds to keep.
+        filters: What is left out by marking, age, or its source's own word.
         allow_reserved: Let private addresses and local names in.
         input_format: A key of `READERS` for every file; None tells by content.
         value_column, type_column: Header or number (from 1) of CSV columns; None finds them.
@@ -53,6 +56,7 @@ class ReadOptions:
     """
 
     kinds: frozenset[Kind] = DEFAULT_KINDS
+    filters: Filters = field(default_factory=Filters)
     allow_reserved: bool = False
     input_format: str | None = None
     value_column: str | None = None
@@ -79,6 +83,7 @@ class _Run:
         on_reject: Callable[[Rejected], None] | None,
     ) -> None:
         self._options = options
+        self._filters = options.filters.at(time.time())
         self._progress = progress
         self._canonicaliser = Canonicaliser(profile, allow_reserved=options.allow_reserved)
         self.collector = Collector(self._canonicaliser, options.kinds, on_reject)
@@ -102,10 +107,15 @@ class _Run:
     def stream(self, stream: BinaryIO, name: str, *, named: bool) -> None:
         """Read one stream; `named` when the user named it rather than a directory above it."""
         try:
-            opened = open_stream(stream, lambda line: self._reject("", line, Reason.LINE_TOO_LONG))
+            opened = open_stream(
+                stream, lambda line: self._reject("", line, Reason.LINE_TOO_LONG, "")
+            )
             scan = Scan(
                 elements=self._canonicaliser.elements,
                 reject=self._reject,
+                leave_out=self.collector.leave_out,
+                begin_place=self.collector.begin_place,
+                filters=self._filters,
                 file=name,
                 value_column=self._options.value_column,
                 type_column=self._options.type_column,
@@ -127,23 +137,23 @@ class _Run:
         if self._progress is not None:
             self._progress(self.collector.values_read)
 
-    def _reject(self, text: str, line: int, reason: Reason) -> None:
-        self.collector.reject(text, line, reason)
+    def _reject(self, text: str, line: int, reason: Reason, own_id: str) -> None:
+        self.collector.reject(text, line, reason, own_id)
         if self._options.strict and reason in DAMAGE:
-            self._stop(line, reason)
+            self._stop(line, reason, own_id)
 
     def _strictly(self, records: Iterator[Record]) -> Iterator[Record]:
         """The records, up to the first damaged one."""
-        for text, type_hint, line in records:
+        for text, type_hint, line, own_id in records:
             found = self._canonicaliser.elements(text, type_hint)
             if isinstance(found, Reason) and found in DAMAGE:
-                self._stop(line, found)
-            yield text, type_hint, line
+                self._stop(line, found, own_id)
+            yield text, type_hint, line, own_id
 
-    def _stop(self, line: int, reason: Reason) -> None:
+    def _stop(self, line: int, reason: Reason, own_id: str) -> None:
+        where = f"line {line}" if line else f"record {printable(own_id) or 'without an id'}"
         raise IndicatorError(
-            f"{printable(self.collector.file)} line {line}: {REASON_TEXT[reason]}; "
-            "nothing was sent",
+            f"{printable(self.collector.file)} {where}: {REASON_TEXT[reason]}; nothing was sent",
             hint="mend the line, or leave `--strict` out to count it and go on",
             detail={"line": line, "reason": str(reason)},
         )
@@ -156,8 +166,7 @@ class _Run:
     def _unsupported(self, name: str, kind: str, *, named: bool) -> None:
         if named and not self._options.keep_going:
             raise IndicatorError(
-                f"{printable(name)} is {FORMAT_NAMES[kind]}, which can't be read yet; "
-                "nothing was sent",
+                f"{printable(name)} is {FORMAT_NAMES[kind]}, which can't be read; nothing was sent",
                 hint="convert it to text or CSV, or force a reader with `--input-format`",
             )
         self.collector.skipped.append(Skipped(name, f"unsupported format: {FORMAT_NAMES[kind]}"))

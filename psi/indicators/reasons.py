@@ -28,6 +28,7 @@ class Reason(StrEnum):
     URL_SCHEME = "url-scheme"
     NOT_EXACT = "not-exact-match"
     PROSE = "prose"
+    OPERATOR = "pattern-operator"
     CANARY = "canary"
     # What it is, is clear, but a match would mean nothing.
     RESERVED_IP = "reserved-ip"
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     CONTROL_CHARACTER = "control-character"
     LINE_TOO_LONG = "line-too-long"
     BROKEN_QUOTE = "broken-quote"
+    BAD_PATTERN = "bad-pattern"
+    BAD_RECORD = "bad-record"
 
 
 REASON_TEXT: Final[Mapping[Reason, str]] = {
@@ -57,6 +60,7 @@ REASON_TEXT: Final[Mapping[Reason, str]] = {
     Reason.URL_SCHEME: "URL scheme other than http, https, ftp",
     Reason.NOT_EXACT: "of a type that is not matched exactly",
     Reason.PROSE: "text without an indicator",
+    Reason.OPERATOR: "compared otherwise than by = or IN",
     Reason.CANARY: "reserved kind",
     Reason.RESERVED_IP: "private address",
     Reason.SPECIAL_TLD: "local name",
@@ -69,6 +73,8 @@ REASON_TEXT: Final[Mapping[Reason, str]] = {
     Reason.CONTROL_CHARACTER: "control character",
     Reason.LINE_TOO_LONG: "line longer than 1 MiB",
     Reason.BROKEN_QUOTE: "quote without an end",
+    Reason.BAD_PATTERN: "pattern that can't be parsed",
+    Reason.BAD_RECORD: "record of another shape than its format's",
 }
 
 # A damaged record is counted like the others; `--strict` stops at the first.
@@ -78,5 +84,7 @@ DAMAGE: Final = frozenset(
         Reason.CONTROL_CHARACTER,
         Reason.LINE_TOO_LONG,
         Reason.BROKEN_QUOTE,
+        Reason.BAD_PATTERN,
+        Reason.BAD_RECORD,
     }
 )

@@ -21,13 +21,16 @@ MAX_POSITIONS: Final = 10  # positions kept of each reason
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A file as it was named, and a line in it, from 1; 0 where a file has no lines."""
+    """A file as it was named, a line in it, from 1 (0 where it has none), and an id in it."""
 
     file: str
     line: int
+    id: str = ""
 
     def __str__(self) -> str:
-        return f"{printable(self.file)}:{self.line}" if self.line else printable(self.file)
+        if self.line:
+            return f"{printable(self.file)}:{self.line}"
+        return printable(f"{self.file}#{self.id}" if self.id else self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class ReadReport:
     Attributes:
         files: Files that were read, in their order.
         rejected: Counts by reason, never of a reason that did not occur.
-        filtered: Counts by kind that was not asked for.
+        filtered: Counts by kind that was not asked for, and by `Filter`.
         first_positions: The first `MAX_POSITIONS` of each reason.
         damaged_records: How many of the rejected were damaged.
         damaged: Containers of which only a part was readable (with `keep_going`).
@@ -93,7 +96,7 @@ class ReadReport:
 
     @property
     def n_filtered(self) -> int:
-        """Values of a kind that was not asked for."""
+        """Values of a kind that was not asked for, or taken out by a filter."""
         return sum(self.filtered.values())
 
     def summary(self) -> dict[str, object]:

@@ -6,6 +6,7 @@ At rest a set is a few arrays and two byte buffers; an object exists only for wh
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +14,41 @@ import numpy.typing as npt
 from psi.indicators.kinds import KINDS
 from psi.indicators.profile import Profile
 from psi.indicators.report import ReadReport
+from psi.indicators.tlp import Tlp
 from psi.indicators.values import PackedValues
 
-__all__ = ["IndicatorSet", "Occurrences", "Source"]
+__all__ = ["IndicatorSet", "Occurrences", "Place", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place where an element was read, and how it was written there; not shown by `repr`."""
+    """
+    One place where an element was read, and how it was written there; not shown by `repr`.
+
+    Attributes:
+        line: From 1; 0 where a format has no lines.
+        id: UUID of the MISP attribute, STIX id, or id of the OpenIOC item; empty for others.
+        event: UUID of the MISP event; empty for others.
+        tlp: Label of the marking it came with; empty when unmarked.
+    """
 
     as_written: str
     file: str
     line: int
+    id: str = ""
+    event: str = ""
+    tlp: str = ""
 
     def __repr__(self) -> str:
         return f"Source({self.file!r}, {self.line})"
+
+
+class Place(NamedTuple):
+    """What many occurrences share: a file, an event of it, and a marking."""
+
+    file: str
+    event: str
+    tlp: Tlp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +57,87 @@ class Occurrences:
     Every place of every element, in reading order; `order` sorts them by row.
 
     Attributes:
-        files: The names that `file` points into.
-        file, line: Of each occurrence.
+        places: What `place` points into.
+        place, line: Of each occurrence.
         text, text_offsets: What was written, empty where it was the canonical value itself.
+        ids, id_offsets: Ids at their source; no offsets where no occurrence has one.
         order: Occurrences by row, reading order within a row.
         row_starts: n + 1 entries into `order`.
     """
 
-    files: tuple[str, ...]
-    file: npt.NDArray[np.uint32]
+    places: tuple[Place, ...]
+    place: npt.NDArray[np.uint32]
     line: npt.NDArray[np.uint32]
     text: bytes
     text_offsets: npt.NDArray[np.uint64]
+    ids: bytes
+    id_offsets: npt.NDArray[np.uint64]
     order: npt.NDArray[np.uint32]
     row_starts: npt.NDArray[np.uint32]
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        n: int,
+        row: npt.NDArray[np.uint32],
+        places: tuple[Place, ...],
+        place: npt.NDArray[np.uint32],
+        line: npt.NDArray[np.uint32],
+        text: bytes,
+        text_lengths: npt.NDArray[np.uint32],
+        ids: bytes,
+        id_lengths: npt.NDArray[np.uint8],
+    ) -> Self:
+        """Sort occurrences that are written down as they were read, of `n` elements."""
+        starts = np.zeros(n + 1, dtype=np.uint32)
+        np.cumsum(np.bincount(row, minlength=n), out=starts[1:], dtype=np.uint32)
+        return cls(
+            places=places,
+            place=place,
+            line=line,
+            text=text,
+            text_offsets=_offsets(text_lengths),
+            ids=ids,
+            id_offsets=_offsets(id_lengths) if ids else np.zeros(0, dtype=np.uint64),
+            order=np.argsort(row, kind="stable").astype(np.uint32),
+            row_starts=starts,
+        )
+
+    @property
+    def rows(self) -> npt.NDArray[np.uint32]:
+        """The element of each occurrence, in reading order."""
+        n = len(self.row_starts) - 1
+        rows = np.empty(len(self.order), dtype=np.uint32)
+        rows[self.order] = np.repeat(np.arange(n, dtype=np.uint32), np.diff(self.row_starts))
+        return rows
+
+    def source(self, index: int, value: bytes) -> Source:
+        """Occurrence `index` of an element whose canonical value is `value`."""
+        low, high = int(self.text_offsets[index]), int(self.text_offsets[index + 1])
+        own_id = b""
+        if len(self.id_offsets):
+            own_id = self.ids[int(self.id_offsets[index]) : int(self.id_offsets[index + 1])]
+        place = self.places[self.place[index]]
+        return Source(
+            as_written=(self.text[low:high] or value).decode("utf-8", "surrogateescape"),
+            file=place.file,
+            line=int(self.line[index]),
+            id=own_id.decode("utf-8", "replace"),
+            event=place.event,
+            tlp=place.tlp.label,
+        )
+
     def __repr__(self) -> str:
-        return f"Occurrences({len(self.file)})"
+        return f"Occurrences({len(self.line)})"
+
+
+def _offsets(
+    lengths: npt.NDArray[np.uint32] | npt.NDArray[np.uint8],
+) -> npt.NDArray[np.uint64]:
+    offsets = np.zeros(len(lengths) + 1, dtype=np.uint64)
+    np.cumsum(lengths, out=offsets[1:], dtype=np.uint64)
+    return offsets
 
 
 class IndicatorSet:
@@ -92,25 +177,21 @@ class IndicatorSet:
         counts = np.bincount(self.kinds, minlength=len(KINDS))
         return {str(kind): int(count) for kind, count in zip(KINDS, counts, strict=True) if count}
 
+    def tlp_counts(self) -> dict[str, int]:
+        """How many occurrences carry which marking, the laxest first; unmarked left out."""
+        found = self._occurrences
+        levels = np.array([place.tlp for place in found.places], dtype=np.uint8)
+        counts = np.bincount(levels[found.place], minlength=len(Tlp))
+        return {level.label: int(counts[level]) for level in Tlp if level and counts[level]}
+
     def sources(self, row: int, limit: int | None = None) -> list[Source]:
         """Where element `row` was read, in reading order: the first `limit`, or all."""
-        value = self.values.value(row)
+        value = self.values.value(row).partition(b":")[2]
         found = self._occurrences
         start, stop = int(found.row_starts[row]), int(found.row_starts[row + 1])
         if limit is not None:
             stop = min(stop, start + limit)
-        sources = []
-        for index in found.order[start:stop]:
-            low, high = int(found.text_offsets[index]), int(found.text_offsets[index + 1])
-            written = found.text[low:high] or value.partition(b":")[2]
-            sources.append(
-                Source(
-                    written.decode("utf-8", "surrogateescape"),
-                    found.files[found.file[index]],
-                    int(found.line[index]),
-                )
-            )
-        return sources
+        return [found.source(int(index), value) for index in found.order[start:stop]]
 
     def __repr__(self) -> str:
         return f"IndicatorSet({len(self)} elements)"

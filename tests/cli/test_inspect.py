@@ -79,7 +79,7 @@ def test_inspect_with_rejected_expect_a_private_csv_that_no_spreadsheet_runs(
     assert out.stat().st_mode & 0o777 == 0o600
     with out.open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["reason", "as_written", "file", "line"]
+    assert rows[0] == ["reason", "as_written", "file", "line", "id"]
     assert ["reserved-ip", "10.0.0.1", str(feed), "4"] in rows
     assert [row[1] for row in rows if row[3] == "7"] == ["'=cmd.invalid value"]
     again = overlap("inspect", feed, "--rejected", out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from psi.indicators import REASON_TEXT, Rejected
+from psi.indicators import FILTER_TEXT, REASON_TEXT, Rejected
 from psi.results.csv_table import csv_cell
 from psi.results.files import OutputFile
 from psi.results.table import KIND_LABELS
@@ -95,13 +95,14 @@ def _rejected_file(
         yield None
         return
     with OutputFile(path, force=force, inputs=inputs) as file:
-        file.write(_csv_row("reason", "as_written", "file", "line"))
+        file.write(_csv_row("reason", "as_written", "file", "line", "id"))
         yield lambda value: file.write(
             _csv_row(
                 str(value.reason),
                 csv_cell(value.as_written),
                 csv_cell(value.position.file),
                 str(value.position.line),
+                csv_cell(value.position.id),
             )
         )
 
@@ -134,6 +135,9 @@ def _lines(settings: Settings, report: "InspectReport") -> Iterator[str]:
         yield ""
         yield from (_row(dim, label, text) for label, text in _files(settings, read))
     yield ""
+    if levels := report.found.tlp_counts():
+        marked = ", ".join(f"{count(n)} {level}" for level, n in levels.items())
+        yield _row(dim, "tlp", f"{marked}; the rest is unmarked")
     if report.bucket is not None:
         yield _row(dim, "shown as", f"{count(report.bucket)}: what a peer learns of its size")
     yield _row(dim, "rules", _rules(report))
@@ -160,7 +164,7 @@ def _summary(read: "ReadReport") -> str:
     files = "1 file" if len(read.files) == 1 else f"{count(len(read.files))} files"
     parts = [f"{count(read.to_use)} to use", f"{count(read.duplicates)} duplicates"]
     if read.n_filtered:
-        parts.append(f"{count(read.n_filtered)} of kinds left out")
+        parts.append(f"{count(read.n_filtered)} left out")
     parts.append(f"{count(read.n_rejected)} rejected")
     return f"{count(read.values_read)} values in {files}: {', '.join(parts)}"
 
@@ -174,8 +178,9 @@ def _unused(settings: Settings, read: "ReadReport") -> list[_Row]:
     for reason, n in sorted(read.rejected.items(), key=lambda item: (-item[1], item[0])):
         places = [str(place) for place in read.first_positions.get(reason, ())[:limit]]
         rows.append((REASON_TEXT[reason], n, places))
-    for kind, n in sorted(read.filtered.items(), key=lambda item: (-item[1], item[0])):
-        rows.append((f"{KIND_LABELS.get(kind, kind)}: kind not asked for", n, []))
+    for name, n in sorted(read.filtered.items(), key=lambda item: (-item[1], item[0])):
+        by_kind = f"{KIND_LABELS.get(name, name)}: kind not asked for"
+        rows.append((FILTER_TEXT.get(name, by_kind), n, []))
     return rows
 
 
@@ -225,6 +230,7 @@ def _fields(report: "InspectReport") -> dict[str, object]:
     return {
         **report.found.report.summary(),
         "by_kind": report.found.kind_counts(),
+        "by_tlp": report.found.tlp_counts(),
         "bucket": report.bucket,
         "rules": {
             "version": profile.version,

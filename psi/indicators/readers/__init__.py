@@ -13,6 +13,10 @@ from psi.indicators.readers._base import Reader, Record, Scan
 from psi.indicators.readers._detect import FORMAT_NAMES, detect
 from psi.indicators.readers._open import DamagedError, Opened, open_stream
 from psi.indicators.readers.csv import read_csv
+from psi.indicators.readers.misp import read_misp
+from psi.indicators.readers.misp_csv import read_misp_csv
+from psi.indicators.readers.openioc import read_openioc
+from psi.indicators.readers.stix import read_stix
 from psi.indicators.readers.text import read_text
 
 __all__ = [
@@ -27,4 +31,11 @@ __all__ = [
     "open_stream",
 ]
 
-READERS: Final[Mapping[str, Reader]] = {"text": read_text, "csv": read_csv}
+READERS: Final[Mapping[str, Reader]] = {
+    "text": read_text,
+    "csv": read_csv,
+    "misp": read_misp,
+    "misp-csv": read_misp_csv,
+    "stix": read_stix,
+    "openioc": read_openioc,
+}

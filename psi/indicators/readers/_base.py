@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from psi.indicators.canonical import Elements
+from psi.indicators.filters import Filter, Filters
 from psi.indicators.readers._open import Opened
 from psi.indicators.reasons import Reason
+from psi.indicators.tlp import Tlp
 
 __all__ = ["Reader", "Record", "Scan"]
 
-#: A value as written, the type name that stands beside it or None, its line from 1.
-Record = tuple[str, str | None, int]
+#: A value as written, the type name that stands beside it or None, its line from 1 or 0, its id.
+Record = tuple[str, str | None, int, str]
 
 # These are indicators by their shape, only not useful ones.
 _CLEAR: Final = frozenset(
@@ -33,13 +35,19 @@ class Scan:
 
     Attributes:
         elements: What a value would become (`Canonicaliser.elements`).
-        reject: Count a record that holds no value: text, line, reason.
+        reject: Count a record that holds no value: text, line, reason, id.
+        leave_out: Count values that a filter takes out.
+        begin_place: What follows is of this event (or none), with this marking.
+        filters: What is left out.
         file: Name of the file, for messages.
         value_column, type_column: Names or numbers (from 1) of columns, if the user gave any.
     """
 
     elements: Callable[[str, str | None], Elements]
-    reject: Callable[[str, int, Reason], None]
+    reject: Callable[[str, int, Reason, str], None]
+    leave_out: Callable[[Filter, int], None]
+    begin_place: Callable[[str, Tlp], None]
+    filters: Filters
     file: str
     value_column: str | None = None
     type_column: str | None = None

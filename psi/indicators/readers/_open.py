@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
-__all__ = ["HEAD_CHARACTERS", "MAX_LINE", "DamagedError", "Opened", "open_stream"]
+__all__ = ["HEAD_CHARACTERS", "MAX_LINE", "DamagedError", "Opened", "open_stream", "utf8"]
 
 CHUNK: Final = 1 << 16
 ZIPPED_CHUNK: Final = 1 << 13  # deflate expands 1,032 times at most: 8 MB in memory
@@ -161,6 +161,21 @@ class Opened:
         if carried:
             yield self._joined(carry, carried, number + 1)
 
+    def pieces(self) -> Iterator[str]:
+        """
+        All text, once, in pieces of any size; lines do not matter to this.
+
+        Raises:
+            DamagedError: After the last piece of a damaged container.
+        """
+        text, self.head = self.head, ""
+        while text or not self._ended:
+            if text:
+                yield text
+            text = self._more() if not self._ended else ""
+        if self._pending is not None:
+            raise self._pending
+
     def _joined(self, pieces: list[str], length: int, number: int) -> str:
         if length > MAX_LINE:
             self._on_long_line(number)
@@ -191,3 +206,10 @@ def open_stream(stream: BinaryIO, on_long_line: Callable[[int], None]) -> Opened
     if begin.startswith(_GZIP_MAGIC):
         return Opened(_unzipped(all_chunks()), on_long_line)
     return Opened(all_chunks(), on_long_line)
+
+
+def utf8(text: str) -> bytes:
+    """Text of an `Opened` as UTF-8; what was not UTF-8 becomes U+FFFD, which no value may hold."""
+    if text.isascii():
+        return text.encode()
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()

@@ -136,13 +136,13 @@ def read_csv(opened: Opened, scan: Scan) -> Iterator[Record]:
     header = columns.has_header
     for cells, number in rows(opened.lines(), delimiter):
         if cells is None:
-            scan.reject("", number, Reason.BROKEN_QUOTE)
+            scan.reject("", number, Reason.BROKEN_QUOTE, "")
         elif header:
             header = False
         elif not columns.values:
-            scan.reject(delimiter.join(cells), number, Reason.PROSE)
+            scan.reject(delimiter.join(cells), number, Reason.PROSE, "")
         elif columns.is_benign(cells):
-            scan.reject(delimiter.join(cells), number, Reason.BENIGN)
+            scan.reject(delimiter.join(cells), number, Reason.BENIGN, "")
         else:
             yield from _row(cells, number, columns, scan)
 
@@ -156,9 +156,9 @@ def _row(cells: list[str], number: int, columns: Columns, scan: Scan) -> Iterato
         hint = column_type or row_type
         if _MANY.search(cell):
             for value in _values(cell, partial(scan.is_value, type_hint=hint)):
-                yield value, hint, number
+                yield value, hint, number, ""
         else:
-            yield cell, hint, number
+            yield cell, hint, number, ""
 
 
 def _values(cell: str, is_value: Callable[[str], bool]) -> list[str]:

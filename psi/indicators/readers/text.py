@@ -41,14 +41,14 @@ def read_text(opened: Opened, scan: Scan) -> Iterator[Record]:
         if not text or (text[0] in "#;/<" and _COMMENT.match(text)):
             continue
         if _SEVERAL.search(text) is None:
-            yield text, None, number
+            yield text, None, number, ""
             continue
         found = _line(text, scan)
         if found is None:
-            scan.reject(text, number, Reason.PROSE)
+            scan.reject(text, number, Reason.PROSE, "")
         else:
             for value, hint in found:
-                yield value, hint, number
+                yield value, hint, number, ""
 
 
 def _line(text: str, scan: Scan) -> list[tuple[str, str | None]] | None:

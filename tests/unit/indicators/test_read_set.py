@@ -219,11 +219,11 @@ def test_read_set_when_gzip_has_members_and_padding_expect_all(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b'{"Event": {}}', "JSON"),
-        (b' [{"Event": {}}]', "JSON"),
-        (b"[]", "JSON"),
-        (b'<?xml version="1.0"?><ioc/>', "XML"),
-        (b"<ioc id='1'>", "XML"),
+        (b'{"name": {}}', "JSON of an unknown kind"),
+        (b' [{"name": {}}]', "JSON of an unknown kind"),
+        (b"[]", "JSON of an unknown kind"),
+        (b'<?xml version="1.0"?><html/>', "XML of an unknown kind"),
+        (b"<rss id='1'>", "XML of an unknown kind"),
         (b"PK\x03\x04\x00\x00", "a binary file"),
     ],
 )
@@ -232,7 +232,7 @@ def test_read_set_when_format_unknown_expect_named(tmp_path: Path, data: bytes, 
     path = tmp_path / "a.dat"
     path.write_bytes(data)
     (tmp_path / "b.txt").write_text("evil.com\n")
-    with pytest.raises(IndicatorError, match=f"is {what}, which can't be read yet"):
+    with pytest.raises(IndicatorError, match=f"is {what}, which can't be read"):
         read(path)
     elements, report = read(tmp_path)
     assert elements == ["domain:evil.com"]
