@@ -78,6 +78,7 @@ SLUGS: Final[Mapping[str, Outcome]] = {
     "code-differs": Outcome(4, "refused"),
     "bad-roster": Outcome(1, "refused"),
     "unknown-peer": Outcome(2, "refused"),
+    "unknown-run": Outcome(2, "refused"),
     "no-address": Outcome(1, "refused"),
     "roster-older": Outcome(4, "refused"),
     "not-a-member": Outcome(4, "refused"),

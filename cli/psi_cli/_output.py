@@ -4,19 +4,21 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import click
 
 from psi.errors import UsageError
-from psi.results.files import check_output, write_output
-from psi.results.formats import FORMATS, Format, defanged, format_of, render
+from psi.results.files import OutputFile, check_output
+from psi.results.formats import FOR_IMPORT, FORMATS, Format, blocks, defanged, format_of, stream
 from psi.results.result import CheckResult
-from psi.results.table import TERMINAL_ROWS, headline, render_table
+from psi.results.table import TERMINAL_ROWS, headline, stream_table
 from psi_cli._print import stdout_width
 from psi_cli._settings import Settings
 
-__all__ = ["Output", "output_options"]
+__all__ = ["Output", "output_options", "writing_of"]
+
+_NAMES: Final = ("form", "as_csv", "output", "force", "defang", "sightings", "rows")
 
 _OPTIONS = (
     click.option(
@@ -24,7 +26,7 @@ _OPTIONS = (
         "form",
         type=click.Choice(FORMATS),
         metavar="FORMAT",
-        help="table, csv or json; --csv and --json for short.",
+        help=f"One of {', '.join(FORMATS)}; --csv and --json for short.",
     ),
     click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv."),
     click.option(
@@ -36,6 +38,9 @@ _OPTIONS = (
     ),
     click.option("--force", is_flag=True, help="Replace FILE if it exists."),
     click.option("--defang", is_flag=True, help="Write hxxp:// and [.] so that nothing is a link."),
+    click.option(
+        "--sightings", is_flag=True, help="With misp: a sighting too; MISP may synchronise it."
+    ),
     click.option(
         "--list",
         "rows",
@@ -53,6 +58,11 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def writing_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Take these options out of all those of a command."""
+    return {name: options.pop(name) for name in _NAMES}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What was asked for; made before the work begins, so that a mistake costs nothing."""
@@ -61,6 +71,7 @@ class Output:
     form: Format
     force: bool
     defang: bool
+    sightings: bool
     rows: int | None
     inputs: tuple[Path, ...]
 
@@ -75,13 +86,22 @@ class Output:
         output: Path | None,
         force: bool,
         defang: bool,
+        sightings: bool,
         rows: int | None,
+        default: Format = "table",
     ) -> Self:
         """
         The format is the one named, else that of the file's suffix, else JSON with `--json`.
 
+        Args:
+            settings: Of this call.
+            inputs: What is read, and is never written over.
+            form, as_csv, output, force, defang, sightings, rows: As they were typed.
+            default: The format when nothing says which.
+
         Raises:
-            UsageError: Two formats were named, or the file's name tells none.
+            UsageError: Two formats were named, the file's name tells none, or a flag is not for
+                this format.
             StorageError: The file exists, or is none that can be written.
         """
         named = {name for name in (form, "csv" if as_csv else None) if name is not None}
@@ -95,10 +115,40 @@ class Output:
         inputs = tuple(inputs)
         if output is not None:
             check_output(output, force=force, inputs=inputs)
-        chosen: Format = "csv" if as_csv else form or ("json" if settings.json else "table")
+        chosen: Format = "csv" if as_csv else form or ("json" if settings.json else default)
         if output is not None and not named:
             chosen = format_of(output)
-        return cls(path=output, form=chosen, force=force, defang=defang, rows=rows, inputs=inputs)
+        if defang and chosen in FOR_IMPORT:
+            raise UsageError(
+                f"--defang: {chosen} is read by programs, which would find nothing",
+                hint="leave out --defang, or name another format",
+            )
+        if sightings and chosen != "misp":
+            raise UsageError(
+                f"--sightings: expected the format misp, got {chosen}",
+                hint="add `--format misp`, or leave out --sightings",
+            )
+        return cls(
+            path=output,
+            form=chosen,
+            force=force,
+            defang=defang,
+            sightings=sightings,
+            rows=rows,
+            inputs=inputs,
+        )
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether it is a table for stdout."""
+        return self.path is None and self.form == "table"
+
+    def shape(self) -> tuple[int | None, int | None]:
+        """Columns and rows of a table; None where nothing is shortened or left out."""
+        if not self.on_screen:
+            return None, None
+        width = stdout_width()
+        return width, TERMINAL_ROWS if self.rows is None and width is not None else self.rows
 
     def write(self, settings: Settings, result: CheckResult) -> None:
         """
@@ -108,15 +158,26 @@ class Output:
             StorageError: The file or stdout does not take it.
         """
         shown = defanged(result) if self.defang else result
+        if self.on_screen:
+            width, rows = self.shape()
+            pieces = stream_table(shown, width=width, rows=rows, dim=settings.screen.dim)
+        else:
+            pieces = stream(shown, self.form, sightings=self.sightings)
+        self.put(settings, pieces, headline(result))
+
+    def put(self, settings: Settings, pieces: Iterable[str], said: str) -> None:
+        """
+        Write text to the file or to stdout, a block at a time; of a file, say what it holds.
+
+        Raises:
+            StorageError: The file or stdout does not take it.
+        """
         screen = settings.screen
-        if self.path is not None:
-            data = render(shown, self.form).encode("utf-8", "backslashreplace")
-            write_output(self.path, data, force=self.force, inputs=self.inputs)
-            screen.note("wrote", f"{self.path}: {headline(result)}")
+        if self.path is None:
+            for block in blocks(pieces):
+                screen.out(block)
             return
-        if self.form != "table":
-            screen.out(render(shown, self.form))
-            return
-        width = stdout_width()
-        rows = self.rows if self.rows is not None or width is None else TERMINAL_ROWS
-        screen.out(render_table(shown, width=width, rows=rows, dim=screen.dim))
+        with OutputFile(self.path, force=self.force, inputs=self.inputs) as file:
+            for block in blocks(pieces):
+                file.write(block.encode("utf-8", "backslashreplace"))
+        screen.note("wrote", f"{self.path}: {said}")

@@ -17,6 +17,7 @@ from psi.app.events import Events
 from psi.app.member import Member
 from psi.app.peers import peer_of
 from psi.app.reading import check_own_set, read_own_set
+from psi.app.results import drop_expired
 from psi.app.saving import build_result, save_result
 from psi.app.terms import adopt_newer_roster, announce, check_terms
 from psi.app.waiter import ToldWaiter
@@ -161,6 +162,7 @@ def run_check(
                 saved = save_result(member.home, result, session)
             # Only now: a crash before this line continues the run, and saves it then.
             run.erase()
+            drop_expired(member.home, keep_s, clock.now_s)
             return CheckReport(result=result, saved=saved, kept_for_s=keep_s)
     finally:
         database.close()

@@ -8,22 +8,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from psi._native import kernel
 from psi._version import __version__
 from psi.app.clock import rfc3339
-from psi.indicators import IndicatorSet
+from psi.indicators import KINDS, IndicatorSet
 from psi.protocol.client import ClientSession
 from psi.protocol.messages import Signed
 from psi.protocol.structure import Structure
-from psi.results.json_file import render_json
-from psi.results.result import CheckResult, Match, Sizes, Source
+from psi.results.files import OutputFile
+from psi.results.formats import blocks
+from psi.results.json_file import stream_json
+from psi.results.matches import LazyMatches
+from psi.results.result import CheckResult, Match, Sizes
 from psi.trust.files import make_private_directory, sync_directory, write_private
 from psi.trust.home import Home
 
-__all__ = ["RECEIPT_FORMAT", "RUN_DIGITS", "build_result", "receipt_object", "save_result"]
+__all__ = [
+    "RECEIPT_FILE",
+    "RECEIPT_FORMAT",
+    "RESULT_FILE",
+    "RUN_DIGITS",
+    "build_result",
+    "receipt_object",
+    "save_result",
+]
 
 RECEIPT_FORMAT: Final = "overlap-receipt/1"
 RUN_DIGITS: Final = 10
+RESULT_FILE: Final = "result.json"
+RECEIPT_FILE: Final = "receipt.json"
 
 
 def build_result(
@@ -37,18 +52,15 @@ def build_result(
     moved: Mapping[str, int],
     budget: Mapping[str, int | str],
 ) -> CheckResult:
-    """The result of a closed session, with every own source of every match."""
+    """The result of a closed session, with every own source of every match, on demand."""
     rows = session.matching_rows()
-    by_kind = {str(kind): 0 for kind in found.kind_counts()}
-    matches = []
-    for row in rows:
-        kind, _, value = found.values.value(int(row)).decode().partition(":")
-        by_kind[kind] += 1
-        sources = tuple(
-            Source(as_written=source.as_written, file=source.file, line=source.line)
-            for source in found.sources(int(row))
-        )
-        matches.append(Match(kind=kind, value=value, sources=sources))
+    counts = np.bincount(found.kinds[rows], minlength=len(KINDS))
+
+    def match_at(index: int) -> Match:
+        row = int(rows[index])
+        kind, _, value = found.values.value(row).decode().partition(":")
+        return Match(kind=kind, value=value, sources=tuple(found.sources(row)))
+
     hello, answer = session.hello.body, session.answer.hello.body
     return CheckResult(
         client=hello.client,
@@ -65,8 +77,8 @@ def build_result(
             server_bucket=answer.bucket,
             client_by_kind=found.kind_counts(),
         ),
-        matches=tuple(matches),
-        by_kind={kind: count for kind, count in by_kind.items() if count},
+        matches=LazyMatches(len(rows), match_at),
+        by_kind={str(kind): int(n) for kind, n in zip(KINDS, counts, strict=True) if n},
         proofs_verified=not session.missing_parts,
         parts=session.parts,
         bytes=dict(moved),
@@ -120,9 +132,11 @@ def save_result(home: Home, result: CheckResult, session: ClientSession) -> Path
     if staging.exists():
         shutil.rmtree(staging)
     make_private_directory(staging)
-    write_private(staging / "result.json", render_json(result).encode())
+    with OutputFile(staging / RESULT_FILE) as file:
+        for block in blocks(stream_json(result)):
+            file.write(block.encode())
     receipt = json.dumps(receipt_object(result, session), indent=2) + "\n"
-    write_private(staging / "receipt.json", receipt.encode())
+    write_private(staging / RECEIPT_FILE, receipt.encode())
     staging.rename(final)
     sync_directory(home.results)
     return final

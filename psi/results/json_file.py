@@ -1,178 +1,110 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A result as JSON, `overlap-result/1`, and a saved one read back (docs/formats.md).
+A result as JSON, `overlap-result/1`, and as JSON Lines (docs/formats.md).
 
 Characters beyond ASCII are escaped: the object is safe to show, and a byte of a file that was no
 UTF-8 survives the round trip.
 """
 
 import json
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-import msgspec
+from psi.results.result import CheckResult, Match, Source
 
-from psi.errors import StorageError
-from psi.protocol.sizes import chunk_count, is_bucket
-from psi.results.result import CheckResult, Match, Sizes
-
-__all__ = ["RESULT_FORMAT", "parse_result", "read_result", "render_json", "result_object"]
+__all__ = [
+    "MATCH_FORMAT",
+    "RESULT_FORMAT",
+    "match_fields",
+    "stream_json",
+    "stream_jsonl",
+    "stream_object",
+]
 
 RESULT_FORMAT: Final = "overlap-result/1"
+MATCH_FORMAT: Final = "overlap-match/1"
+# For one text much faster than `json.dumps`, with the same escapes.
+_quoted: Final = json.JSONEncoder().encode
 
 
-def result_object(result: CheckResult) -> dict[str, object]:
-    """The object that `--json` prints: plain integers, counts and no shares."""
+def stream_json(result: CheckResult) -> Iterator[str]:
+    """The object that `--json` prints, with a line for each field and for each match."""
     sizes = result.sizes
-    return {
-        "format": RESULT_FORMAT,
+    return stream_object(
+        {
+            "format": RESULT_FORMAT,
+            "client": result.client,
+            "server": result.server,
+            "run": result.run,
+            "session": result.session,
+            "profile": result.profile,
+            "started_at": result.started_at,
+            "end": result.end,
+            "sizes": {
+                "client": sizes.client,
+                "client_bucket": sizes.client_bucket,
+                "server_bucket": sizes.server_bucket,
+                "client_by_kind": dict(sizes.client_by_kind),
+            },
+            "count": result.count,
+            "by_kind": dict(result.by_kind),
+            "intersection": (f"{{{match_fields(match)}}}" for match in result.matches),
+            "proofs_verified": result.proofs_verified,
+            "bytes": dict(result.bytes),
+            "budget": dict(result.budget),
+            "resumed": result.resumed,
+            "seconds": dict(result.seconds),
+        }
+    )
+
+
+def stream_jsonl(result: CheckResult) -> Iterator[str]:
+    """An object of its own on each line, for each match."""
+    about = {
+        "format": MATCH_FORMAT,
+        "run": result.run,
         "client": result.client,
         "server": result.server,
-        "run": result.run,
-        "session": result.session,
-        "profile": result.profile,
         "started_at": result.started_at,
-        "end": result.end,
-        "sizes": {
-            "client": sizes.client,
-            "client_bucket": sizes.client_bucket,
-            "server_bucket": sizes.server_bucket,
-            "client_by_kind": dict(sizes.client_by_kind),
-        },
-        "count": result.count,
-        "by_kind": dict(result.by_kind),
-        "intersection": [_match_object(match) for match in result.matches],
-        "proofs_verified": result.proofs_verified,
-        "bytes": dict(result.bytes),
-        "budget": dict(result.budget),
-        "resumed": result.resumed,
-        "seconds": dict(result.seconds),
     }
+    begin = json.dumps(about)[:-1]
+    for match in result.matches:
+        yield f"{begin}, {match_fields(match)}}}\n"
 
 
-def _match_object(match: Match) -> dict[str, object]:
-    return {
-        "kind": match.kind,
-        "value": match.value,
-        "sources": [
-            {"as_written": source.as_written, "file": source.file, "line": source.line}
-            for source in match.sources
-        ],
-    }
-
-
-def render_json(result: CheckResult) -> str:
-    """The object of `result_object`: a line for each field and for each match."""
-    lines = []
-    for field, value in result_object(result).items():
-        if field == "intersection" and isinstance(value, list) and value:
-            matches = ",\n".join(f"    {json.dumps(match)}" for match in value)
-            lines.append(f'  "{field}": [\n{matches}\n  ]')
+def stream_object(fields: Mapping[str, object]) -> Iterator[str]:
+    """A JSON object of several lines; an iterator among `fields` gives objects, one a line."""
+    before = "{"
+    for name, value in fields.items():
+        yield f'{before}\n  "{name}": '
+        if isinstance(value, Iterator):
+            yield from _stream_list(value)
         else:
-            lines.append(f'  "{field}": {json.dumps(value)}')
-    body = ",\n".join(lines)
-    return f"{{\n{body}\n}}\n"
+            yield json.dumps(value)
+        before = ","
+    yield "\n}\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """The fields of `overlap-result/1`; more may be added within /1 and are ignored."""
-
-    format: str
-    client: str
-    server: str
-    run: str
-    session: str
-    profile: str
-    started_at: str
-    end: str
-    sizes: Sizes
-    count: int
-    by_kind: dict[str, int]
-    intersection: tuple[Match, ...]
-    proofs_verified: bool
-    bytes: dict[str, int]
-    budget: dict[str, int | str]
-    resumed: bool
-    seconds: dict[str, float]
+def _stream_list(lines: Iterator[str]) -> Iterator[str]:
+    before = "[\n"
+    for line in lines:
+        yield f"{before}    {line}"
+        before = ",\n"
+    yield "[]" if before == "[\n" else "\n  ]"
 
 
-def parse_result(data: bytes, *, name: str) -> CheckResult:
-    """
-    Read back what `render_json` wrote.
+def match_fields(match: Match) -> str:
+    """`"kind": ..., "value": ..., "sources": [...]`, without the braces around it."""
+    sources = ", ".join([_source_object(source) for source in match.sources])
+    return f'"kind": "{match.kind}", "value": {_quoted(match.value)}, "sources": [{sources}]'
 
-    The end time is the start and `seconds["total"]`; the number of parts follows from the bucket.
 
-    Args:
-        data: The bytes of a file.
-        name: What to call it in an error.
-
-    Raises:
-        StorageError: It is no `overlap-result/1`, or its counts contradict each other.
-    """
-    try:
-        stored = msgspec.convert(json.loads(data), _Stored)
-        started = datetime.fromisoformat(stored.started_at)
-    except msgspec.ValidationError as error:
-        # msgspec names the type and the place, never the value.
-        raise _damaged(name, str(error)[:1].lower() + str(error)[1:]) from None
-    except (ValueError, RecursionError):
-        raise _damaged(name, "expected a JSON object with an RFC 3339 time") from None
-    if stored.format != RESULT_FORMAT:
-        raise _damaged(name, f"expected the format {RESULT_FORMAT}")
-    by_kind: dict[str, int] = {}
-    for match in stored.intersection:
-        by_kind[match.kind] = by_kind.get(match.kind, 0) + 1
-    if not stored.count == len(stored.intersection) <= stored.sizes.client or by_kind != {
-        kind: n for kind, n in stored.by_kind.items() if n
-    }:
-        raise _damaged(name, f"its counts do not fit its {len(stored.intersection)} matches")
-    if not (is_bucket(stored.sizes.client_bucket) and is_bucket(stored.sizes.server_bucket)):
-        raise _damaged(name, "a rounded set size is none that a check uses")
-    try:
-        ended = started + timedelta(seconds=stored.seconds.get("total", 0.0))
-    except (OverflowError, ValueError):
-        raise _damaged(name, "expected a duration in seconds") from None
-    return CheckResult(
-        client=stored.client,
-        server=stored.server,
-        run=stored.run,
-        session=stored.session,
-        profile=stored.profile,
-        started_at=stored.started_at,
-        ended_at=ended.isoformat().replace("+00:00", "Z"),
-        end=stored.end,
-        sizes=stored.sizes,
-        matches=stored.intersection,
-        by_kind=stored.by_kind,
-        proofs_verified=stored.proofs_verified,
-        parts=chunk_count(stored.sizes.client_bucket),
-        bytes=stored.bytes,
-        budget=stored.budget,
-        resumed=stored.resumed,
-        seconds=stored.seconds,
+def _source_object(source: Source) -> str:
+    shown = (
+        f'{{"as_written": {_quoted(source.as_written)},'
+        f' "file": {_quoted(source.file)}, "line": {source.line}'
     )
-
-
-def read_result(path: Path) -> CheckResult:
-    """
-    Read a saved result.
-
-    Raises:
-        StorageError: The file can't be read, or holds no result.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} can't be read: {error.strerror}") from None
-    return parse_result(data, name=str(path))
-
-
-def _damaged(name: str, why: str) -> StorageError:
-    return StorageError(
-        f"{name} is no saved result: {why}",
-        slug="state-damaged",
-        hint="restore the file from a backup, or run the check again",
-    )
+    for name, text in (("id", source.id), ("event", source.event), ("tlp", source.tlp)):
+        if text:
+            shown += f', "{name}": {_quoted(text)}'
+    return f"{shown}}}"

@@ -6,14 +6,18 @@ It holds indicators, so the reprs show none of them. Nothing of the peer is in i
 its bucket and what it promised.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from psi.errors import LocalProtocolError
 from psi.indicators.set import Source
+from psi.indicators.tlp import Tlp
 
-__all__ = ["CheckResult", "Match", "Sizes", "Source"]
+__all__ = ["DEFAULT_TLP", "CheckResult", "Match", "Sizes", "Source"]
+
+# How far a result may travel where its own sources do not say: it names what a peer holds.
+DEFAULT_TLP: Final = Tlp.AMBER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,13 @@ class Match:
     kind: str
     value: str = field(repr=False)
     sources: tuple[Source, ...] = field(repr=False)
+
+    @property
+    def tlp(self) -> Tlp:
+        """The strictest marking of its sources; `Tlp.NONE` when all are unmarked."""
+        return max(
+            (Tlp.parse(source.tlp) for source in self.sources if source.tlp), default=Tlp.NONE
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +68,7 @@ class CheckResult:
     ended_at: str
     end: str
     sizes: Sizes
-    matches: tuple[Match, ...] = field(repr=False)
+    matches: Sequence[Match] = field(repr=False)
     by_kind: Mapping[str, int]
     proofs_verified: bool
     parts: int
@@ -67,8 +78,8 @@ class CheckResult:
     seconds: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        found = Counter(match.kind for match in self.matches)
-        if found != Counter(dict(self.by_kind)):
+        # Not the kinds themselves: that would make every match once, and they may be many.
+        if len(self.matches) != sum(self.by_kind.values()):
             raise LocalProtocolError(
                 f"a result of {len(self.matches)} matches has other counts by kind"
             )

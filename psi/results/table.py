@@ -21,7 +21,7 @@ from psi.results.text import (
     shorten,
 )
 
-__all__ = ["KIND_LABELS", "TERMINAL_ROWS", "render_table"]
+__all__ = ["KIND_LABELS", "TERMINAL_ROWS", "headline", "stream_matches", "stream_table"]
 
 TERMINAL_ROWS: Final = 20
 KIND_LABELS: Final = {
@@ -38,15 +38,15 @@ _GAP: Final = "  "
 Style = Callable[[str], str]
 
 
-def render_table(
+def stream_table(
     result: CheckResult,
     *,
     width: int | None = None,
     rows: int | None = None,
     dim: Style = str,
-) -> str:
+) -> Iterator[str]:
     """
-    The whole text that a check writes to stdout, with a line feed at its end.
+    The lines that a check writes to stdout, each with its line feed.
 
     Args:
         result: A finished check.
@@ -55,15 +55,16 @@ def render_table(
         rows: At most so many matches; None for all.
         dim: Styles the left column.
     """
-    lines = [headline(result), *_kinds(result, dim), *_sentences(result)]
-    if result.matches:
-        shown = result.matches if rows is None else result.matches[:rows]
-        if shown:
-            lines.extend(("", *_matches(shown, width, dim)))
-        hidden = result.count - len(shown)
-        if hidden:
-            lines.append(f"{count(hidden)} more: `--list {result.count}`, or `-o FILE`")
-    return "".join(f"{line}\n" for line in lines)
+    return (f"{line}\n" for line in _lines(result, width, rows, dim))
+
+
+def _lines(result: CheckResult, width: int | None, rows: int | None, dim: Style) -> Iterator[str]:
+    yield headline(result)
+    yield from _kinds(result, dim)
+    yield from _sentences(result)
+    if result.count and rows != 0:
+        yield ""
+    yield from stream_matches(result.matches, width, rows, dim)
 
 
 def headline(result: CheckResult) -> str:
@@ -109,12 +110,24 @@ def _sentences(result: CheckResult) -> Iterator[str]:
     yield f"{part} of the data of {result.server} is contained in {result.client} (it holds {size})"
 
 
+def stream_matches(
+    matches: Sequence[Match], width: int | None, rows: int | None, dim: Style
+) -> Iterator[str]:
+    """The lines of a list of matches, at most `rows` of them; nothing for none."""
+    shown = matches if rows is None else matches[:rows]
+    if shown:
+        yield from _matches(shown, width, dim)
+    hidden = len(matches) - len(shown)
+    if hidden:
+        yield f"{count(hidden)} more: `--list {len(matches)}`, or `-o FILE`"
+
+
 def _matches(matches: Sequence[Match], width: int | None, dim: Style) -> Iterator[str]:
-    cells = [_cells(match) for match in matches]
     if width is None:
         yield "\t".join(("kind", "value", "as written", "source"))
-        yield from ("\t".join(row) for row in cells)
+        yield from ("\t".join(_cells(match)) for match in matches)
         return
+    cells = [_cells(match) for match in matches]
     heading = ["kind", "value", "as written", "source"]
     if all(row[1] == row[2] for row in cells):
         # Nothing was defanged or spelled otherwise: one column says it.

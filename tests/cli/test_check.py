@@ -72,7 +72,7 @@ def test_check_expect_result_on_stdout_and_the_rest_on_stderr(check: Check, peer
         "proved     all 4 parts were answered with the key that beta-bank signed for;"
         " 1.5 s, 1.3 MB",
         "saved      run 7c41f09be2 with its receipt, for 90 days",
-        f"next: the whole result is in {peer.saved}",
+        "next: overlap result export 7c41f09be2 --format misp -o tags.json",
     ]
 
 
@@ -114,7 +114,12 @@ def test_check_as_csv_expect_rows(check: Check, peer: Peer, arguments: tuple[str
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--csv", "--json"), ("--csv", "--format", "json"), ("--format", "table", "--json")],
+    [
+        ("--csv", "--json"),
+        ("--csv", "--format", "json"),
+        ("--format", "table", "--json"),
+        ("--format", "stix", "--json"),
+    ],
 )
 def test_check_in_two_formats_expect_usage_error(
     check: Check, peer: Peer, arguments: tuple[str, ...]
@@ -132,6 +137,9 @@ def test_check_in_two_formats_expect_usage_error(
         ("m.csv", (), "kind,value"),
         ("m.csv", ("--json",), "kind,value"),
         ("m.txt", (), "412 of your"),
+        ("m.jsonl", (), '{"format": "overlap-match/1"'),
+        ("m.json", ("--format", "stix"), '{\n  "type": "bundle"'),
+        ("m.json", ("--format", "misp"), '{"Event": {'),
         ("m.dat", ("--format", "json"), "{"),
         ("m.json", ("--csv",), "kind,value"),
     ],
@@ -172,7 +180,7 @@ def test_check_whose_output_fails_expect_where_the_result_was_saved(
     ended = check("beta-bank", "-o", "m.json")
     assert ended.exit_code == 1
     lines = ended.stderr.splitlines()
-    assert "next: the whole result is in /srv/overlap/results/x" in lines
+    assert "next: overlap result export 7c41f09be2 --format misp -o tags.json" in lines
     assert "[disk-full]" in lines[-2]
 
 
@@ -196,6 +204,27 @@ def test_check_with_defang_expect_no_links(check: Check, peer: Peer) -> None:
     text = check("beta-bank", "--defang").stdout
     assert "hxxp://evil[.]example/x" in text
     assert "http://" not in text
+
+
+@pytest.mark.parametrize("form", ["stix", "misp"])
+def test_check_with_defang_for_a_program_expect_usage_error(
+    check: Check, peer: Peer, form: str
+) -> None:
+    ended = check("beta-bank", "--defang", "--format", form)
+    assert ended.exit_code == 2
+    assert "which would find nothing" in ended.stderr
+    assert peer.requests == []
+
+
+def test_check_with_sightings_expect_for_misp_alone(check: Check, peer: Peer) -> None:
+    assert "Sighting" in check("beta-bank", "--format", "misp", "--sightings").stdout
+    assert check("beta-bank", "--sightings").exit_code == 2
+    assert len(peer.requests) == 1
+
+
+def test_check_without_a_match_expect_no_next(check: Check, peer: Peer) -> None:
+    peer.result, peer.saved = make_result(), Path("/srv/overlap/results/x")
+    assert "next:" not in check("beta-bank", "feeds").stderr
 
 
 def test_check_dry_run_expect_no_result(check: Check, peer: Peer) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/formats.md names the fields and keys that the code has, and no other."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from docs.generate import ROOT
 
 from psi.results import csv_table
-from psi.results.json_file import result_object
+from psi.results.formats import FORMATS
+from psi.results.json_file import stream_json
 from psi.results.result import CheckResult, Sizes
 from psi.store import evidence
 from psi.trust import formats
@@ -54,11 +56,17 @@ def test_fields_of_a_result_equal_the_object() -> None:
         resumed=False,
         seconds={},
     )
-    made = result_object(result)
+    made = json.loads("".join(stream_json(result)))
     assert first_cells("The result") == list(made)
-    for name in made["sizes"]:  # type: ignore[attr-defined]  # an object, to its writers
+    for name in made["sizes"]:
         assert f"`{name}`" in section("The result")
-    assert ",".join(csv_table.COLUMNS) in section("The result")
+    assert ",".join(csv_table.COLUMNS) in section("The result in other formats")
+
+
+def test_formats_of_a_result_are_named() -> None:
+    """Every writer has a row, and every row is a writer."""
+    rows = re.findall(r"^\| `(\w+)` \| ", section("The result in other formats"), re.MULTILINE)
+    assert tuple(rows) == FORMATS
 
 
 @pytest.mark.parametrize("kind", [formats.RequestFile, formats.RosterFile])

@@ -12,9 +12,9 @@ from psi.results.text import si_bytes
 from psi.trust.home import Home
 from psi_cli._command import Command
 from psi_cli._events import TerminalEvents
-from psi_cli._format import duration, tilde
+from psi_cli._format import duration
 from psi_cli._home import home_path, unlock_option, unlock_source
-from psi_cli._output import Output, output_options
+from psi_cli._output import Output, output_options, writing_of
 from psi_cli._set_options import (
     files_argument,
     input_paths,
@@ -68,8 +68,7 @@ def check(
     """
     from psi.app.check import CheckRequest, run_check
 
-    writing = {name: options.pop(name) for name in _WRITING}
-    output = Output.choose(settings, input_paths(files), **writing)
+    output = Output.choose(settings, input_paths(files), **writing_of(options))
     home = Home.open(home_path(settings))
     request = CheckRequest(
         home=home.path,
@@ -97,16 +96,14 @@ def check(
         settings.screen.object("preview", {"peer": peer, "said": events.said})
 
 
-_WRITING: Final = ("form", "as_csv", "output", "force", "defang", "rows")
-
-
 def _say_after(settings: Settings, report: "CheckReport") -> None:
     screen, result = settings.screen, report.result
     screen.note("proved", proved(result))
     if report.saved is not None:
         kept = duration(report.kept_for_s)
         screen.note("saved", f"run {result.run} with its receipt, for {kept}")
-        screen.next_step(f"the whole result is in {tilde(report.saved)}")
+        if result.count:
+            screen.next_step(f"overlap result export {result.run} --format misp -o tags.json")
 
 
 def proved(result: "CheckResult") -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from psi.results.matches import LazyMatches
 from psi.results.result import CheckResult, Match, Sizes, Source
 
 __all__ = ["make_match", "make_result", "tutorial_result"]
@@ -17,8 +18,9 @@ def make_match(
     written: str | None = None,
     file: str = "a.csv",
     line: int = 1,
+    **more: Any,
 ) -> Match:
-    source = Source(as_written=value if written is None else written, file=file, line=line)
+    source = Source(value if written is None else written, file, line, **more)
     return Match(kind=kind, value=value, sources=(source,))
 
 
@@ -30,7 +32,7 @@ def make_result(
     **changes: Any,
 ) -> CheckResult:
     """A result of `matches` out of a set with `yours` indicators by kind."""
-    by_kind = dict(Counter(match.kind for match in matches))
+    by_kind = changes.get("by_kind") or dict(Counter(match.kind for match in matches))
     held = dict(yours or {"domain": 100 + by_kind.get("domain", 0)})
     sizes = Sizes(
         client=sum(held.values()),
@@ -48,7 +50,7 @@ def make_result(
         "ended_at": "2026-11-23T09:14:01.500000Z",
         "end": "done",
         "sizes": sizes,
-        "matches": tuple(matches),
+        "matches": matches if isinstance(matches, LazyMatches) else tuple(matches),
         "by_kind": by_kind,
         "proofs_verified": True,
         "parts": 4,

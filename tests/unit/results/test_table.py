@@ -2,12 +2,18 @@
 """What a person reads after a check."""
 
 import re
+from typing import Any
 
 import pytest
 from unit.results.support import make_match, make_result, tutorial_result
 
-from psi.results.table import render_table
+from psi.results.table import stream_table
 from psi.results.text import cell_width
+
+
+def render_table(*arguments: Any, **options: Any) -> str:
+    return "".join(stream_table(*arguments, **options))
+
 
 TUTORIAL = """\
 412 of your 12,804 indicators are also held by beta-bank

@@ -13,15 +13,27 @@ from hypothesis import strategies as st
 from unit.results.support import make_match, make_result, tutorial_result
 
 from psi.errors import LocalProtocolError, StorageError, UsageError
-from psi.results.csv_table import COLUMNS, render_csv
-from psi.results.formats import defanged, format_of, render
-from psi.results.json_file import parse_result, read_result, render_json, result_object
-from psi.results.result import Match, Source
+from psi.results.csv_table import COLUMNS
+from psi.results.formats import Format, defanged, format_of, stream
+from psi.results.result import CheckResult, Match, Source
+from psi.results.saved import parse_result, read_result, read_summary
 
 FIELDS = [
     "format", "client", "server", "run", "session", "profile", "started_at", "end", "sizes",
     "count", "by_kind", "intersection", "proofs_verified", "bytes", "budget", "resumed", "seconds",
 ]  # fmt: skip
+
+
+def render(result: CheckResult, form: Format) -> str:
+    return "".join(stream(result, form))
+
+
+def render_json(result: CheckResult) -> str:
+    return render(result, "json")
+
+
+def render_csv(result: CheckResult) -> str:
+    return render(result, "csv")
 
 
 def test_json_of_a_result_expect_the_documented_fields() -> None:
@@ -37,6 +49,16 @@ def test_json_of_a_result_expect_the_documented_fields() -> None:
         }
     ]
     assert "share" not in render_json(tutorial_result())
+
+
+def test_json_of_a_marked_source_expect_what_is_known_of_it() -> None:
+    own: dict[str, Any] = {"id": "a-1", "event": "e-1", "tlp": "green"}
+    result = make_result([make_match("a.example", **own), make_match("b.example")])
+    text = render_json(result)
+    marked, plain = json.loads(text)["intersection"]
+    assert marked["sources"] == [{"as_written": "a.example", "file": "a.csv", "line": 1, **own}]
+    assert list(plain["sources"][0]) == ["as_written", "file", "line"]
+    assert parse_result(text.encode(), name="r.json") == result
 
 
 def test_json_of_matches_expect_a_line_for_each() -> None:
@@ -67,8 +89,11 @@ def test_json_of_any_text_expect_the_same_read_back(cells: list[tuple[str, str, 
     assert parse_result(text.encode(), name="r.json") == result
 
 
+_UNKNOWN_KIND = {"kind": 'x"', "value": "", "sources": []}
+
+
 def _changed(**changes: Any) -> bytes:
-    return json.dumps({**result_object(tutorial_result()), **changes}).encode()
+    return json.dumps({**json.loads(render_json(tutorial_result())), **changes}).encode()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +105,20 @@ def _changed(**changes: Any) -> bytes:
         b"\xff\xfe",
         b"[" * 100_000,
         _changed(format="overlap-result/2"),
+        _changed(count=0, by_kind={}, intersection=[_UNKNOWN_KIND]),
+        _changed(count=1, by_kind={'x"': 1}, intersection=[_UNKNOWN_KIND]),
         _changed(count=411),
+        _changed(
+            count=1,
+            by_kind={"ip": 1},
+            intersection=[
+                {
+                    "kind": "ip",
+                    "value": "",
+                    "sources": [{"as_written": "", "file": "", "line": 0, "tlp": "pink"}],
+                }
+            ],
+        ),
         _changed(count="412"),
         _changed(by_kind={"domain": 412}),
         _changed(started_at="yesterday"),
@@ -101,8 +139,30 @@ def test_result_file_that_is_damaged_expect_storage_error_without_values(data: b
     assert caught.value.message.startswith("r.json is no saved result")
 
 
+def test_summary_of_a_saved_result_expect_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(render_json(tutorial_result()))
+    summary = read_summary(path)
+    assert (summary.run, summary.server, summary.count) == ("7c41f09be2", "beta-bank", 412)
+    assert summary.sizes == tutorial_result().sizes
+    # What comes after is not read, and another layout is read whole.
+    path.write_text(render_json(tutorial_result())[:-4000])
+    assert read_summary(path) == summary
+    path.write_bytes(_changed())
+    assert read_summary(path) == summary
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"format": "overlap-result/1"}', _changed(run=7)])
+def test_summary_of_a_damaged_file_expect_storage_error(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(data)
+    with pytest.raises(StorageError) as caught:
+        read_summary(path)
+    assert caught.value.slug == "state-damaged"
+
+
 def test_result_file_with_later_fields_expect_they_are_ignored() -> None:
-    assert parse_result(_changed(tlp="amber"), name="r.json").count == 412
+    assert parse_result(_changed(later="amber"), name="r.json").count == 412
 
 
 def test_result_file_that_is_missing_expect_storage_error(tmp_path: Path) -> None:
@@ -113,15 +173,15 @@ def test_result_file_that_is_missing_expect_storage_error(tmp_path: Path) -> Non
 def test_csv_of_a_result_expect_a_row_for_each_source() -> None:
     sources = (
         Source(as_written="HXXP://a[.]example/", file="a.csv", line=3),
-        Source(as_written="http://a.example/", file="b,c.csv", line=9),
+        Source("http://a.example/", "b,c.csv", 9, id="indicator--7"),
     )
     match = Match(kind="url", value="http://a.example/", sources=sources)
     rows = list(csv.reader(io.StringIO(render_csv(make_result([match])))))
     assert rows[0] == list(COLUMNS)
     peer = ["beta-bank", make_result().session]
     assert rows[1:] == [
-        ["url", "http://a.example/", "HXXP://a[.]example/", "a.csv", "3", *peer],
-        ["url", "http://a.example/", "http://a.example/", "b,c.csv", "9", *peer],
+        ["url", "http://a.example/", "HXXP://a[.]example/", "a.csv", "3", *peer, ""],
+        ["url", "http://a.example/", "http://a.example/", "b,c.csv", "9", *peer, "indicator--7"],
     ]
 
 
@@ -157,7 +217,8 @@ def test_result_with_other_counts_expect_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("r.txt", "table"), ("r.CSV", "csv"), ("a.b.json", "json")]
+    ("name", "expected"),
+    [("r.txt", "table"), ("r.CSV", "csv"), ("a.b.json", "json"), ("r.jsonl", "jsonl")],
 )
 def test_format_of_a_suffix_expect_its_writer(name: str, expected: str) -> None:
     assert format_of(Path(name)) == expected
@@ -165,7 +226,7 @@ def test_format_of_a_suffix_expect_its_writer(name: str, expected: str) -> None:
 
 @pytest.mark.parametrize("name", ["r", "r.xlsx", "json"])
 def test_format_of_an_unknown_suffix_expect_usage_error(name: str) -> None:
-    with pytest.raises(UsageError, match=r"expected \.txt, \.csv or \.json"):
+    with pytest.raises(UsageError, match=r"expected \.txt, \.csv, \.json or \.jsonl"):
         format_of(Path(name))
 
 
@@ -195,10 +256,3 @@ def test_defanged_expect_no_link_and_hashes_as_they_were() -> None:
         "a.b",
     ]
     assert shown.count == result.count
-
-
-def test_render_by_name_expect_the_three_writers() -> None:
-    result = make_result([make_match("a.example")])
-    assert render(result, "json") == render_json(result)
-    assert render(result, "csv") == render_csv(result)
-    assert render(result, "table").startswith("1 of your")
