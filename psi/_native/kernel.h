@@ -99,4 +99,10 @@ const struct psi_kernel *psi_kernel_find(const char *name);
 
 extern const struct psi_kernel psi_kernel_portable;
 
+/* Vector lanes: on their own instructions, or in plain C (vec.h). */
+#if defined(__x86_64__) || defined(PSI_PLAIN_LANES)
+#define PSI_LANES
+extern const struct psi_kernel psi_kernel_avx512ifma;
+#endif
+
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of the AVX-512 IFMA kernel. */
+#include "kernel.h"
+
+#ifdef PSI_LANES
+
+#include "base.h"
+#include "portable_operations.h"
+#include "vec_operations.h"
+
+const struct psi_kernel psi_kernel_avx512ifma = {
+    .name = "avx512ifma",
+    .prepare = psi_base_prepare,
+    .uniform_bytes = psi_uniform_bytes_portable,
+    .element_from_uniform = psi_element_from_uniform_portable,
+    .hash_to_group = psi_hash_to_group_portable,
+    .check_elements = psi_check_elements_portable,
+    .blind = psi_blind_portable,
+    .blind_scalars = psi_blind_scalars_portable,
+    .finalize = psi_finalize_portable,
+    .evaluate = psi_evaluate_avx512ifma,
+    .table_tags = psi_table_tags_portable,
+    .mul = psi_mul_avx512ifma,
+    .mul_base = psi_mul_base_portable,
+    .add = psi_add_portable,
+    .weighted_sums = psi_weighted_sums_portable,
+    .weighted_sum = psi_weighted_sum_portable,
+};
+
+#endif

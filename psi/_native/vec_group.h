@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ristretto255 on groups of eight lanes. Formulas and names are those of group.h and ladder.h, which
+ * do the same for one element; README.md has their sources. Rows are consecutive in memory; a group
+ * with fewer than eight rows repeats its last one.
+ */
+#ifndef PSI_VEC_GROUP_H
+#define PSI_VEC_GROUP_H
+
+#include "ladder.h"
+#include "vec_field.h"
+
+/* Extended coordinates on the Edwards curve. */
+typedef struct {
+    f8m X, Y, Z, T;
+} ge8;
+
+/* An affine Edwards point prepared as the second operand: y + x, y - x, 2dxy. */
+typedef struct {
+    f8m sum, difference, product;
+} ge8_affine;
+
+typedef struct {
+    f8m u, v;
+} montgomery8;
+
+/* 2P = (e/f, g/h). */
+typedef struct {
+    f8m e, f, g, h;
+} ge8_doubled;
+
+/* A multiplier of ladder.h a lane. Bit i of `turns` says whether bits i and i + 1 of it differ. */
+typedef struct {
+    vec turns[4];
+    lanes odd, is_zero, negate;
+} multiplier8;
+
+INLINE ge8 ge8_from_efgh(f8 E, f8 F, f8 G, f8 H) {
+    f8m e = f8_carry(E), f = f8_carry(F), g = f8_carry(G), h = f8_carry(H);
+    return (ge8){f8_carry(f8_mul(e, f)), f8_carry(f8_mul(g, h)), f8_carry(f8_mul(f, g)),
+                 f8_carry(f8_mul(e, h))};
+}
+
+INLINE ge8 ge8_add_affine(ge8 p, ge8_affine q) {
+    f8 X = f8_raw(p.X), Y = f8_raw(p.Y), Z = f8_raw(p.Z);
+    f8 A = f8_mul(f8_carry(f8_sub(f8_biased(Y), X)), q.difference);
+    f8b B = f8_mul_biased(f8_carry(f8_add(Y, X)), q.sum);
+    f8 C = f8_mul(p.T, q.product), D = f8_add(Z, Z);
+    return ge8_from_efgh(f8_sub(B, A), f8_sub(f8_biased(D), C), f8_add(D, C), f8_add(B.r, A));
+}
+
+INLINE ge8 ge8_add(ge8 p, ge8 q) {
+    f8 Z = f8_mul(p.Z, q.Z), pX = f8_raw(p.X), pY = f8_raw(p.Y), qX = f8_raw(q.X),
+       qY = f8_raw(q.Y);
+    f8 A = f8_mul(f8_carry(f8_sub(f8_biased(pY), pX)), f8_carry(f8_sub(f8_biased(qY), qX)));
+    f8b B = f8_mul_biased(f8_carry(f8_add(pY, pX)), f8_carry(f8_add(qY, qX)));
+    f8 C = f8_mul(f8_carry(f8_mul(p.T, f8_constant(F8_D2))), q.T), D = f8_add(Z, Z);
+    return ge8_from_efgh(f8_sub(B, A), f8_sub(f8_biased(D), C), f8_add(D, C), f8_add(B.r, A));
+}
+
+/* How many rows of n belong to group i, how many groups n rows make. */
+INLINE size_t rows_of(size_t i, size_t n) { return n - i * LANES < LANES ? n - i * LANES : LANES; }
+INLINE size_t groups_of(size_t n) { return (n + LANES - 1) / LANES; }
+
+/*
+ * DECODE of n rows of 32 bytes, as psi_ge_decode and psi_montgomery_decode: canonical, an element,
+ * not the identity. PSI_GOOD or the index of the first row that is not; then the output is undefined.
+ */
+ptrdiff_t psi_v_montgomery_decode(montgomery8 *p, const uint8_t *rows, size_t n);
+ptrdiff_t psi_v_affine_decode(ge8 *p, const uint8_t *rows, size_t n);
+
+/* Element derivation, RFC 9496 section 4.3.4, from n rows of 64 bytes. */
+void psi_v_from_uniform(ge8 *p, const uint8_t *rows, size_t n);
+
+/* Affine Montgomery coordinates of n groups, with one inversion; `scratch` has 2n places. */
+void psi_v_montgomery_of(montgomery8 *out, const ge8 *p, f8m *scratch, size_t n);
+
+/* ENCODE of n points to rows of 32 bytes, by square roots. */
+void psi_v_encode(uint8_t *rows, const ge8 *p, size_t n);
+
+/* Encodes n doubled points, zero for the identity. `scratch` has two places a group. */
+void psi_v_encode_doubled(uint8_t *rows, const ge8_doubled *p, f8m *scratch, size_t n);
+
+/* k[lane] for each lane; a lane past n repeats the last. */
+multiplier8 psi_v_multiplier(const scalar *k, size_t n);
+
+/* k*p, one doubling short. Constant time in k and p. */
+void psi_v_ladder(ge8_doubled *out, const montgomery8 *p, const multiplier8 *k);
+
+#endif
