@@ -32,7 +32,7 @@ def test_inspect_of_a_file_expect_kinds_reasons_and_places(feed: Path) -> None:
     ended = overlap("inspect", feed)
     assert ended.exit_code == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert lines[0].startswith("8 values in 1 file: 2 to use, 1 duplicates, 5 rejected")
+    assert lines[0].startswith("8 values in 1 file: 2 to use, 1 duplicate, 5 rejected")
     assert "domain                 1" in lines
     assert any(
         line.startswith("private address") and line.endswith(f"2  {feed}:4, {feed}:5")
@@ -80,7 +80,7 @@ def test_inspect_with_rejected_expect_a_private_csv_that_no_spreadsheet_runs(
     with out.open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["reason", "as_written", "file", "line", "id"]
-    assert ["reserved-ip", "10.0.0.1", str(feed), "4"] in rows
+    assert ["reserved-ip", "10.0.0.1", str(feed), "4", ""] in rows
     assert [row[1] for row in rows if row[3] == "7"] == ["'=cmd.invalid value"]
     again = overlap("inspect", feed, "--rejected", out)
     assert again.exit_code == 1

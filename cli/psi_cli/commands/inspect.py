@@ -162,7 +162,7 @@ def _files(settings: Settings, read: "ReadReport") -> Iterator[tuple[str, str]]:
 
 def _summary(read: "ReadReport") -> str:
     files = "1 file" if len(read.files) == 1 else f"{count(len(read.files))} files"
-    parts = [f"{count(read.to_use)} to use", f"{count(read.duplicates)} duplicates"]
+    parts = [f"{count(read.to_use)} to use", plural(read.duplicates, "duplicate")]
     if read.n_filtered:
         parts.append(f"{count(read.n_filtered)} left out")
     parts.append(f"{count(read.n_rejected)} rejected")

@@ -3,6 +3,7 @@
 
 import gzip
 import io
+import json
 import string
 
 from hypothesis import example, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from psi.errors import IndicatorError
 from psi.indicators import KINDS, IndicatorSet, Profile, ReadOptions, Rejected, read_set
+from psi.indicators.readers import READERS
 
 ALL = frozenset(KINDS)
 
@@ -40,7 +42,64 @@ LINES = st.sampled_from(
         "münchen.de",
     ]
 )
+VALUES = st.one_of(
+    st.sampled_from(["evil[.]com", "8.8.8.8|80", "a.exe|" + "a1" * 16, "\ud800", "x" * 5000]),
+    st.text(max_size=12),
+    st.none(),
+    st.integers(),
+    st.lists(st.booleans(), max_size=2),
+)
+TYPES = st.sampled_from(["domain", "ip-dst|port", "filename|md5", "text", "indicator", "file", ""])
+PATTERNS = st.one_of(
+    st.sampled_from(
+        [
+            "[domain-name:value = 'evil.com']",
+            "[url:value IN ('http://a.com/', 'b') AND NOT x:y = 'z']",
+            "[file:hashes.'MD5' = 'a1' OR",
+            "rule x {}",
+        ]
+    ),
+    st.text(alphabet="[]()'\\=!,: ab:cINOTANDvalue.", max_size=40),
+)
+RECORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": TYPES,
+        "value": VALUES,
+        "pattern": PATTERNS,
+        "uuid": VALUES,
+        "id": st.text(max_size=300),
+        "deleted": VALUES,
+        "revoked": VALUES,
+        "valid_until": VALUES,
+        "timestamp": VALUES,
+        "Tag": st.sampled_from([None, [{"name": "tlp:red"}], [1], "x"]),
+        "hashes": st.sampled_from([None, {"MD5": "a1" * 16, "x": 1}, []]),
+        "object_marking_refs": st.sampled_from([None, ["x"], [1]]),
+        "granular_markings": st.sampled_from([None, [{"marking_ref": 1}], [1], 5]),
+    },
+)
+LISTS = st.lists(st.one_of(RECORDS, st.none(), st.integers()), max_size=4)
+DOCUMENTS = st.one_of(
+    LISTS.map(lambda items: {"Event": {"Attribute": items}}),
+    LISTS.map(lambda items: {"response": [{"Event": {"Object": [{"Attribute": items}]}}]}),
+    LISTS.map(lambda items: {"type": "bundle", "objects": items}),
+    LISTS,
+).map(lambda document: json.dumps(document).encode())
+XML = st.lists(
+    st.sampled_from(
+        [
+            "<ioc>", "</ioc>", "<IndicatorItem id='1' condition='is'>", "</IndicatorItem>",
+            "<Context search='PortItem/remoteIP'/>", "<Content>", "</Content>", "8.8.8.8", "&amp;",
+            "<!DOCTYPE ioc [<!ENTITY a 'b'>]>", "&a;", "\n", "<![CDATA[", "]]>", "\x00", "\u00e9",
+        ]
+    ),
+    max_size=20,
+).map(lambda parts: ("<ioc>" + "".join(parts)).encode())  # fmt: skip
 CONTENT = st.one_of(
+    DOCUMENTS,
+    DOCUMENTS.flatmap(lambda data: st.integers(1, len(data)).map(lambda cut: data[:cut])),
+    XML,
     st.binary(max_size=200),
     st.lists(LINES, max_size=30).map(lambda lines: "\n".join(lines).encode()),
     st.lists(LINES, max_size=20).map(lambda lines: "\r\n".join(lines).encode("utf-8-sig")),
@@ -84,7 +143,7 @@ def outline(found: IndicatorSet) -> tuple[object, ...]:
 
 
 @settings(deadline=None)
-@given(CONTENT, st.sampled_from([None, "text", "csv"]))
+@given(CONTENT, st.sampled_from([None, *READERS]))
 @example(b"\x1f\x8b", None)
 @example(b"\xff\xfe", None)
 @example(b"\xef\xbb\xbf", "csv")
