@@ -10,7 +10,16 @@ from typing import Any, BinaryIO, Final
 import click
 
 from psi.errors import UsageError
-from psi.indicators import DEFAULT_KINDS, STDIN, Filters, ReadOptions, Tlp, parse_kinds
+from psi.indicators import (
+    DEFAULT_KINDS,
+    STDIN,
+    Filters,
+    ReadOptions,
+    Tlp,
+    Warninglists,
+    load_warninglists,
+    parse_kinds,
+)
 
 __all__ = ["files_argument", "input_paths", "read_options", "set_options", "standard_input"]
 
@@ -31,6 +40,18 @@ _OPTIONS = (
     ),
     click.option("--max-age", metavar="180d", help="Only what is younger, where a time is known."),
     click.option("--to-ids", is_flag=True, help="Of MISP, only what is meant for detection."),
+    click.option(
+        "--warninglists",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Flag what stands on MISP warninglists below DIR.",
+    ),
+    click.option(
+        "--drop-warninglist",
+        metavar="NAME",
+        multiple=True,
+        help="Leave out what stands on this one; again for another.",
+    ),
     click.option(
         "--input-format",
         metavar="FORMAT",
@@ -61,6 +82,8 @@ def read_options(
     tlp_max: str | None,
     max_age: str | None,
     to_ids: bool,
+    warninglists: Path | None,
+    drop_warninglist: tuple[str, ...],
     input_format: str | None,
     value_column: str | None,
     type_column: str | None,
@@ -79,6 +102,11 @@ def read_options(
             "--strict and --keep-going exclude each other",
             hint="--strict stops at damage, --keep-going goes past it",
         )
+    if drop_warninglist and warninglists is None:
+        raise UsageError(
+            "--drop-warninglist needs --warninglists",
+            hint="name the folder with the lists, `--warninglists DIR`",
+        )
     return ReadOptions(
         kinds=DEFAULT_KINDS if kinds is None else parse_kinds(kinds.split(",")),
         filters=Filters(
@@ -86,6 +114,9 @@ def read_options(
             max_age_s=None if max_age is None else _seconds(max_age),
             to_ids=to_ids,
         ),
+        warninglists=Warninglists()
+        if warninglists is None
+        else load_warninglists(warninglists, drop_warninglist),
         allow_reserved=allow_reserved,
         input_format=input_format,
         value_column=value_column,

@@ -22,6 +22,7 @@ from psi.indicators.report import Damage, Position, ReadReport, Rejected, Skippe
 from psi.indicators.set import IndicatorSet, Source
 from psi.indicators.tlp import Tlp
 from psi.indicators.values import PackedValues
+from psi.indicators.warninglists import Warninglists, load_warninglists
 
 __all__ = [
     "DEFAULT_KINDS",
@@ -48,7 +49,9 @@ __all__ = [
     "Skipped",
     "Source",
     "Tlp",
+    "Warninglists",
     "canonicalise",
+    "load_warninglists",
     "parse_kinds",
     "printable",
     "read_set",

@@ -33,6 +33,7 @@ from psi.indicators.readers import (
 from psi.indicators.reasons import DAMAGE, REASON_TEXT, Reason
 from psi.indicators.report import Damage, Rejected, Skipped
 from psi.indicators.set import IndicatorSet
+from psi.indicators.warninglists import Warninglists
 
 __all__ = ["STDIN", "ReadOptions", "read_set"]
 
@@ -48,6 +49,7 @@ class ReadOptions:
     Attributes:
         kinds: Kinds to keep.
         filters: What is left out by marking, age, or its source's own word.
+        warninglists: What is flagged, and what of that is left out.
         allow_reserved: Let private addresses and local names in.
         input_format: A key of `READERS` for every file; None tells by content.
         value_column, type_column: Header or number (from 1) of CSV columns; None finds them.
@@ -57,6 +59,7 @@ class ReadOptions:
 
     kinds: frozenset[Kind] = DEFAULT_KINDS
     filters: Filters = field(default_factory=Filters)
+    warninglists: Warninglists = field(default_factory=Warninglists)
     allow_reserved: bool = False
     input_format: str | None = None
     value_column: str | None = None
@@ -83,6 +86,7 @@ class _Run:
         on_reject: Callable[[Rejected], None] | None,
     ) -> None:
         self._options = options
+        self.warninglists = options.warninglists
         self._filters = options.filters.at(time.time())
         self._progress = progress
         self._canonicaliser = Canonicaliser(profile, allow_reserved=options.allow_reserved)
@@ -208,4 +212,5 @@ def read_set(
             run.stream(stdin, STDIN, named=True)
         else:
             run.path(str(path))
-    return run.collector.freeze(profile)
+    found = run.collector.freeze(profile)
+    return found.warned(run.warninglists) if run.warninglists.lists else found

@@ -5,17 +5,20 @@ The indicators of a run: distinct canonical values, and where each of them was w
 At rest a set is a few arrays and two byte buffers; an object exists only for what is asked for.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+from psi.indicators.filters import Filter
 from psi.indicators.kinds import KINDS
 from psi.indicators.profile import Profile
 from psi.indicators.report import ReadReport
 from psi.indicators.tlp import Tlp
 from psi.indicators.values import PackedValues
+from psi.indicators.warninglists import Warninglists
 
 __all__ = ["IndicatorSet", "Occurrences", "Place", "Source"]
 
@@ -41,6 +44,13 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.file!r}, {self.line})"
+
+
+class _Texts(TypedDict):
+    text: bytes
+    text_lengths: npt.NDArray[np.uint32]
+    ids: bytes
+    id_lengths: npt.NDArray[np.uint8]
 
 
 class Place(NamedTuple):
@@ -112,6 +122,20 @@ class Occurrences:
         rows[self.order] = np.repeat(np.arange(n, dtype=np.uint32), np.diff(self.row_starts))
         return rows
 
+    def texts(self, stay: npt.NDArray[np.bool_]) -> "_Texts":
+        """What was written and the ids, of some occurrences, as `of` takes them."""
+        text = PackedValues(self.text, self.text_offsets).only(stay)
+        if not len(self.id_offsets):
+            ids = PackedValues.pack(b"" for _ in range(len(text)))
+        else:
+            ids = PackedValues(self.ids, self.id_offsets).only(stay)
+        return {
+            "text": text.data,
+            "text_lengths": np.diff(text.offsets).astype(np.uint32),
+            "ids": ids.data,
+            "id_lengths": np.diff(ids.offsets).astype(np.uint8),
+        }
+
     def source(self, index: int, value: bytes) -> Source:
         """Occurrence `index` of an element whose canonical value is `value`."""
         low, high = int(self.text_offsets[index]), int(self.text_offsets[index + 1])
@@ -149,9 +173,10 @@ class IndicatorSet:
         kinds: For each element its position in `KINDS`, uint8.
         profile: The matching rules under which they were made.
         report: What became of everything that was read.
+        flags: Rows that stand on a warninglist, by its name; they take part all the same.
     """
 
-    __slots__ = ("_occurrences", "kinds", "profile", "report", "values")
+    __slots__ = ("_occurrences", "flags", "kinds", "profile", "report", "values")
 
     def __init__(
         self,
@@ -161,12 +186,14 @@ class IndicatorSet:
         occurrences: Occurrences,
         profile: Profile,
         report: ReadReport,
+        flags: Mapping[str, npt.NDArray[np.uint32]] | None = None,
     ) -> None:
         assert len(kinds) == len(values) == report.to_use
         self.values = values
         self.kinds = kinds
         self.profile = profile
         self.report = report
+        self.flags = flags or {}
         self._occurrences = occurrences
 
     def __len__(self) -> int:
@@ -176,6 +203,47 @@ class IndicatorSet:
         """How many elements of each kind, in the order of `KINDS`; kinds without one left out."""
         counts = np.bincount(self.kinds, minlength=len(KINDS))
         return {str(kind): int(count) for kind, count in zip(KINDS, counts, strict=True) if count}
+
+    def warned(self, lists: Warninglists) -> Self:
+        """The set with `flags`, without the elements of the lists that are to be dropped."""
+        hits = lists.hits(self.values)
+        dropped = [rows for name, rows in hits.items() if name in lists.drop]
+        found = self
+        if dropped:
+            keep = np.ones(len(self), dtype=np.bool_)
+            keep[np.concatenate(dropped)] = False
+            found = self._only(keep)
+            rank = np.cumsum(keep, dtype=np.uint32) - 1
+            hits = {name: rank[rows[keep[rows]]] for name, rows in hits.items()}
+        found.flags = {name: rows for name, rows in hits.items() if len(rows)}
+        return found
+
+    def _only(self, keep: npt.NDArray[np.bool_]) -> Self:
+        """The elements for which `keep` is true; the others are counted as filtered."""
+        occurrences, rows = self._occurrences, self._occurrences.rows
+        stay = keep[rows]
+        gone = int(np.count_nonzero(~stay))
+        report = self.report
+        n = int(np.count_nonzero(keep))
+        return type(self)(
+            values=self.values.only(keep),
+            kinds=self.kinds[keep],
+            occurrences=Occurrences.of(
+                n=n,
+                row=(np.cumsum(keep, dtype=np.uint32) - 1)[rows[stay]],
+                places=occurrences.places,
+                place=occurrences.place[stay],
+                line=occurrences.line[stay],
+                **occurrences.texts(stay),
+            ),
+            profile=self.profile,
+            report=replace(
+                report,
+                to_use=n,
+                duplicates=int(np.count_nonzero(stay)) - n,
+                filtered={**report.filtered, str(Filter.WARNINGLIST): gone},
+            ),
+        )
 
     def tlp_counts(self) -> dict[str, int]:
         """How many occurrences carry which marking, the laxest first; unmarked left out."""

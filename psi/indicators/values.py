@@ -65,6 +65,14 @@ class PackedValues:
         data = self.data[int(offsets[0]) : int(offsets[-1])]
         return PackedValues(data, offsets - offsets[0])
 
+    def only(self, keep: npt.NDArray[np.bool_]) -> "PackedValues":
+        """The values for which `keep` is true, as a copy."""
+        lengths = np.diff(self.offsets).astype(np.int64)
+        data = np.frombuffer(self.data, dtype=np.uint8)[np.repeat(keep, lengths)]
+        offsets = np.zeros(int(np.count_nonzero(keep)) + 1, dtype=np.uint64)
+        np.cumsum(lengths[keep], out=offsets[1:])
+        return PackedValues(data.tobytes(), offsets)
+
     @property
     def nbytes(self) -> int:
         """Bytes held by both buffers."""

@@ -131,6 +131,10 @@ def _lines(settings: Settings, report: "InspectReport") -> Iterator[str]:
     if read.rejected or read.filtered:
         yield ""
         yield from _table("not used", _unused(settings, read), dim)
+    if flags := report.found.flags:
+        rows = sorted((escape(name), len(rows), list[str]()) for name, rows in flags.items())
+        yield ""
+        yield from _table("on warninglists", rows, dim)
     if read.damaged or read.skipped or read.left_out:
         yield ""
         yield from (_row(dim, label, text) for label, text in _files(settings, read))
@@ -231,6 +235,7 @@ def _fields(report: "InspectReport") -> dict[str, object]:
         **report.found.report.summary(),
         "by_kind": report.found.kind_counts(),
         "by_tlp": report.found.tlp_counts(),
+        "warninglists": {name: len(rows) for name, rows in report.found.flags.items()},
         "bucket": report.bucket,
         "rules": {
             "version": profile.version,
