@@ -12,7 +12,7 @@ from psi.errors import UsageError
 from psi.results.files import OutputFile, check_output
 from psi.results.formats import FOR_IMPORT, FORMATS, Format, blocks, defanged, format_of, stream
 from psi.results.result import CheckResult
-from psi.results.table import TERMINAL_ROWS, headline, stream_table
+from psi.results.table import MORE, TERMINAL_ROWS, headline, stream_table
 from psi_cli._print import stdout_width
 from psi_cli._settings import Settings
 
@@ -150,9 +150,9 @@ class Output:
         width = stdout_width()
         return width, TERMINAL_ROWS if self.rows is None and width is not None else self.rows
 
-    def write(self, settings: Settings, result: CheckResult) -> None:
+    def write(self, settings: Settings, result: CheckResult, *, more: str = MORE) -> None:
         """
-        Put the result where it was asked for.
+        Put the result where it was asked for; `more` tells how to see what a screen leaves out.
 
         Raises:
             StorageError: The file or stdout does not take it.
@@ -160,7 +160,8 @@ class Output:
         shown = defanged(result) if self.defang else result
         if self.on_screen:
             width, rows = self.shape()
-            pieces = stream_table(shown, width=width, rows=rows, dim=settings.screen.dim)
+            dim = settings.screen.dim
+            pieces = stream_table(shown, width=width, rows=rows, dim=dim, more=more)
         else:
             pieces = stream(shown, self.form, sightings=self.sightings)
         self.put(settings, pieces, headline(result))

@@ -21,9 +21,11 @@ from psi.results.text import (
     shorten,
 )
 
-__all__ = ["KIND_LABELS", "TERMINAL_ROWS", "headline", "stream_matches", "stream_table"]
+__all__ = ["KIND_LABELS", "MORE", "TERMINAL_ROWS", "headline", "stream_matches", "stream_table"]
 
 TERMINAL_ROWS: Final = 20
+# How to see all of so many matches.
+MORE: Final = "`--list {}`, or `-o FILE`"
 KIND_LABELS: Final = {
     "hex32": "hex32 (MD5)",
     "hex40": "hex40 (SHA-1)",
@@ -44,6 +46,7 @@ def stream_table(
     width: int | None = None,
     rows: int | None = None,
     dim: Style = str,
+    more: str = MORE,
 ) -> Iterator[str]:
     """
     The lines that a check writes to stdout, each with its line feed.
@@ -54,17 +57,20 @@ def stream_table(
             the matches are separated by tabs.
         rows: At most so many matches; None for all.
         dim: Styles the left column.
+        more: How to see the matches that `rows` leaves out.
     """
-    return (f"{line}\n" for line in _lines(result, width, rows, dim))
+    return (f"{line}\n" for line in _lines(result, width, rows, dim, more))
 
 
-def _lines(result: CheckResult, width: int | None, rows: int | None, dim: Style) -> Iterator[str]:
+def _lines(
+    result: CheckResult, width: int | None, rows: int | None, dim: Style, more: str
+) -> Iterator[str]:
     yield headline(result)
     yield from _kinds(result, dim)
     yield from _sentences(result)
     if result.count and rows != 0:
         yield ""
-    yield from stream_matches(result.matches, width, rows, dim)
+    yield from stream_matches(result.matches, width, rows, dim, more)
 
 
 def headline(result: CheckResult) -> str:
@@ -111,7 +117,11 @@ def _sentences(result: CheckResult) -> Iterator[str]:
 
 
 def stream_matches(
-    matches: Sequence[Match], width: int | None, rows: int | None, dim: Style
+    matches: Sequence[Match],
+    width: int | None,
+    rows: int | None,
+    dim: Style,
+    more: str = MORE,
 ) -> Iterator[str]:
     """The lines of a list of matches, at most `rows` of them; nothing for none."""
     shown = matches if rows is None else matches[:rows]
@@ -119,7 +129,7 @@ def stream_matches(
         yield from _matches(shown, width, dim)
     hidden = len(matches) - len(shown)
     if hidden:
-        yield f"{count(hidden)} more: `--list {len(matches)}`, or `-o FILE`"
+        yield f"{count(hidden)} more: {more.format(len(matches))}"
 
 
 def _matches(matches: Sequence[Match], width: int | None, dim: Style) -> Iterator[str]:

@@ -222,6 +222,18 @@ def test_check_with_sightings_expect_for_misp_alone(check: Check, peer: Peer) ->
     assert len(peer.requests) == 1
 
 
+def test_check_that_leaves_matches_out_expect_how_to_see_them_without_a_second_check(
+    check: Check, peer: Peer
+) -> None:
+    """A second check would cost budget again."""
+    peer.saved = Path("/srv/overlap/results/x")
+    last = check("beta-bank", "--list", "3").stdout.splitlines()[-1]
+    assert last == "409 more: `overlap result show 7c41f09be2 --list 412`"
+    peer.saved = None
+    last = check("beta-bank", "--no-save", "--list", "3").stdout.splitlines()[-1]
+    assert last == "409 more: `--list 412`, or `-o FILE`"
+
+
 def test_check_without_a_match_expect_no_next(check: Check, peer: Peer) -> None:
     peer.result, peer.saved = make_result(), Path("/srv/overlap/results/x")
     assert "next:" not in check("beta-bank", "feeds").stderr

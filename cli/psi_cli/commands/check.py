@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from psi.errors import UsageError
+from psi.results.table import MORE
 from psi.results.text import si_bytes
 from psi.trust.home import Home
 from psi_cli._command import Command
@@ -88,12 +89,19 @@ def check(
         report = run_check(request, events)
     if report is not None:
         try:
-            output.write(settings, report.result)
+            output.write(settings, report.result, more=_more(report))
         finally:
             # Also when the file could not be written: then it matters that the result was saved.
             _say_after(settings, report)
     elif settings.json:
         settings.screen.object("preview", {"peer": peer, "said": events.said})
+
+
+def _more(report: "CheckReport") -> str:
+    """How to see all matches without a second check, which would cost budget again."""
+    if report.saved is None:
+        return MORE
+    return f"`overlap result show {report.result.run} --list {{}}`"
 
 
 def _say_after(settings: Settings, report: "CheckReport") -> None:

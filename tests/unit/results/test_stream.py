@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Large results: made and written piece by piece, whatever the format."""
 
+import gc
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -77,6 +79,20 @@ def test_table_with_few_rows_of_a_lazy_result_expect_only_those_are_made() -> No
 
     assert list(stream_table(lazy(MANY, make), width=80, rows=3))
     assert made == [0, 1, 2]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_blocks_of_a_large_result_expect_memory_that_does_not_grow_with_it(form: Format) -> None:
+    result = lazy(6000, lambda index: make_match(f"{index}.example"))
+    gc.collect()
+    tracemalloc.start()
+    try:
+        size = sum(len(block) for block in blocks(stream(result, form)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 600_000
+    assert peak < 1_500_000  # objects for all of them would be 4 MB
 
 
 @given(st.lists(st.text(max_size=3), max_size=2000))
