@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 NATIVE := $(wildcard psi/_native/*.c psi/_native/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint fmt type proto docs wheel clean
+.PHONY: help setup demo test check lint fmt type proto docs wheel bench-check clean
 
 help:
 	@echo "make demo   two members on this machine find their overlap (sets up first)"
@@ -55,6 +55,11 @@ docs: setup
 
 wheel: setup
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# N indicators on each side, half of them shared.
+N ?= 1048576
+bench-check: setup
+	@$(BIN)/python -m psi_bench.check -n $(N)
 
 clean:
 	rm -rf build dist *.egg-info $(VENV)
