@@ -42,6 +42,7 @@ from psi_cli.commands.join import join
 from psi_cli.commands.keys import keys
 from psi_cli.commands.ping import ping
 from psi_cli.commands.policy import policy
+from psi_cli.commands.receipt import receipt
 from psi_cli.commands.result import result
 from psi_cli.commands.roster import roster
 from psi_cli.commands.serve import serve
@@ -75,7 +76,7 @@ def cli(settings: Settings, context: click.Context) -> None:
 
 for _command in (
     *(demo, init, join, inspect, ping, check, serve, result),
-    *(evidence, policy, keys, roster, alliance, config),
+    *(receipt, evidence, policy, keys, roster, alliance, config),
 ):
     cli.add_command(_command)
 

@@ -2,6 +2,7 @@
 """The answering side as the network gets it once, although it changes while it runs."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from psi.protocol.admission import Caller
 from psi.protocol.messages import (
@@ -16,18 +17,38 @@ from psi.protocol.messages import (
 )
 from psi.transport.seams import Answerer
 
-__all__ = ["LiveAnswerer"]
+__all__ = ["Listener", "LiveAnswerer"]
+
+
+class Listener(Protocol):
+    """Who is told of an answer before it is given; a resend is told again."""
+
+    def opened(self, hello: Signed[ClientHello], answer: ServerAnswer) -> None:
+        """A session was charged; raises if that can't be recorded, and nothing is answered."""
+        ...
+
+    def closed(self, receipt: Signed[Close]) -> None:
+        """A session has its receipt."""
+        ...
 
 
 class LiveAnswerer:
     """The answering side as it is now (`psi.transport.seams.Answerer`)."""
 
-    def __init__(self, now: Callable[[], Answerer]) -> None:
+    def __init__(self, now: Callable[[], Answerer], listener: Listener) -> None:
+        """
+        Args:
+            now: Who answers; asked for every call.
+            listener: Told of sessions that were opened and closed.
+        """
         self._now = now
+        self._listener = listener
 
     def open_session(self, caller: Caller, hello: Signed[ClientHello]) -> ServerAnswer:
         """The hello, and the signature of its KeyCert."""
-        return self._now().open_session(caller, hello)
+        answer = self._now().open_session(caller, hello)
+        self._listener.opened(hello, answer)
+        return answer
 
     def evaluate(
         self, caller: Caller, request: Signed[EvalRequest], elements: bytes
@@ -41,7 +62,9 @@ class LiveAnswerer:
 
     def close(self, caller: Caller, request: Signed[Close]) -> Signed[Close]:
         """The receipt."""
-        return self._now().close(caller, request)
+        receipt = self._now().close(caller, request)
+        self._listener.closed(receipt)
+        return receipt
 
     def status(self, caller: Caller) -> Status:
         """What is left for this caller."""

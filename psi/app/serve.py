@@ -22,13 +22,16 @@ from psi.app.join import LEDGER_FILE
 from psi.app.live import LiveAnswerer
 from psi.app.member import Member
 from psi.app.reading import check_own_set, read_own_set
+from psi.app.receipts import keep_receipt
 from psi.errors import PsiError
 from psi.indicators import PackedValues, ReadOptions
 from psi.protocol.admission import Rules
 from psi.protocol.evidence import Evidence
+from psi.protocol.ledger import SessionRecord
+from psi.protocol.messages import ClientHello, Close, ServerAnswer, Signed
 from psi.protocol.server import PairwiseServer
 from psi.protocol.server_keys import ServerKeys
-from psi.protocol.sizes import bucket_for, epoch_of
+from psi.protocol.sizes import bucket_for, chunk_count, epoch_of
 from psi.store.evidence import keep_evidence
 from psi.store.ledger import SqliteLedger
 from psi.store.tables import TableStore
@@ -91,7 +94,7 @@ class MemberServer:
         if self._ledger.exhausted_epoch is not None:
             _log.warning("the ledger was lost: nothing is answered until the next period")
         self._grpc = PairwiseGrpcServer(
-            answerer=LiveAnswerer(lambda: self._answerer),
+            answerer=LiveAnswerer(lambda: self._answerer, self),
             rosters=self._roster,
             identities=lambda: self._member.identity,
             listen=request.listen or self._member.config.listen,
@@ -139,6 +142,7 @@ class MemberServer:
         if self._clean_epoch is not None and epoch <= self._clean_epoch:
             return
         try:
+            self._keep_receipts()
             self._member.master(epoch)
             self._keys.forget_before(epoch)
             self._tables.forget_before(epoch)
@@ -148,6 +152,28 @@ class MemberServer:
             _log.error("can't erase what the last period left: %s [%s]", error, error.slug)
         else:
             self._clean_epoch = epoch
+
+    # ---- told by `LiveAnswerer`
+
+    def opened(self, hello: Signed[ClientHello], answer: ServerAnswer) -> None:
+        """A session was charged."""
+
+    def closed(self, receipt: Signed[Close]) -> None:
+        """Keep the receipt as a file; if that fails now, `keep_house` does it later."""
+        record = self._ledger.session(receipt.body.session_id)
+        try:
+            if record is not None:
+                self._keep_receipt(record)
+        except PsiError as error:
+            _log.error("can't keep a receipt: %s [%s]", error, error.slug)
+
+    def _keep_receipts(self) -> None:
+        for record in self._ledger.closed_sessions():
+            self._keep_receipt(record)
+
+    def _keep_receipt(self, record: SessionRecord) -> None:
+        n_parts = chunk_count(record.client_hello.body.bucket)
+        keep_receipt(self._member.home, record, self._clock.now_ms(), n_parts)
 
     def stop(self) -> None:
         """Let calls in flight finish, then close everything."""

@@ -41,6 +41,8 @@ class SessionRecord:
     answer: ServerAnswer
     opened_ms: int
     receipt: Signed[Close] | None = None
+    # The client's Close, with the same body as the receipt.
+    closed_by_client: Signed[Close] | None = None
 
     @property
     def client(self) -> str:
@@ -116,6 +118,8 @@ class Ledger(Protocol):
         """The records of a session in index order, without gaps from 0; the rest is not given."""
         ...
 
-    def close_session(self, session_id: bytes, receipt: Signed[Close]) -> None:
-        """Record the receipt that ends a session."""
+    def close_session(
+        self, session_id: bytes, receipt: Signed[Close], client_signature: bytes
+    ) -> None:
+        """Record the receipt that ends a session, with both signatures."""
         ...

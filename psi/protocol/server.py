@@ -334,7 +334,7 @@ class PairwiseServer:
         if transcript_of(hello, answer, digests, answer.table_digest)[-1] != body.transcript:
             raise PeerProtocolError("close: the transcripts of the two sides differ")
         receipt = self._sign(body)
-        self._ledger.close_session(session.session_id, receipt)
+        self._ledger.close_session(session.session_id, receipt, request.signature)
         return receipt
 
     def status(self, caller: Caller) -> Status:

@@ -43,7 +43,7 @@ CREATE TABLE sessions (
     digest BLOB NOT NULL, UNIQUE (client, nonce)) STRICT;
 CREATE TABLE receipts (
     session_id BLOB PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
-    encoding BLOB NOT NULL, signature BLOB NOT NULL,
+    encoding BLOB NOT NULL, signature BLOB NOT NULL, client_signature BLOB NOT NULL,
     digest BLOB NOT NULL) STRICT;
 CREATE TABLE chunks (
     session_id BLOB NOT NULL REFERENCES sessions ON DELETE CASCADE, chunk INTEGER NOT NULL,
@@ -78,7 +78,7 @@ SESSIONS: Final = Table(
         "key_cert_signature",
     ),
 )
-RECEIPTS: Final = Table("receipts", ("session_id", "encoding", "signature"))
+RECEIPTS: Final = Table("receipts", ("session_id", "encoding", "signature", "client_signature"))
 # How often a chunk was repeated is counted up in place and outside the row's digest.
 CHUNKS: Final = Table(
     "chunks",

@@ -216,14 +216,27 @@ class SqliteLedger:
             )
         return record
 
-    def close_session(self, session_id: bytes, receipt: Signed[Close]) -> None:
-        """Record the receipt that ends a session; the first one stays."""
+    def close_session(
+        self, session_id: bytes, receipt: Signed[Close], client_signature: bytes
+    ) -> None:
+        """Record the receipt that ends a session, with both signatures; the first one stays."""
         with self._database.write() as connection:
             self._require(session_id)
             tables.RECEIPTS.keep_first(
-                connection, session_id, receipt.body.encode(), receipt.signature
+                connection,
+                session_id,
+                receipt.body.encode(),
+                receipt.signature,
+                client_signature,
             )
             self._sessions.pop(session_id, None)
+
+    def closed_sessions(self) -> list[SessionRecord]:
+        """Every session that has a receipt and was not forgotten yet."""
+        with self._database.read():
+            rows = tables.RECEIPTS.select(self._database, "1")
+            found = [self.session(row[0]) for row in rows]
+        return [record for record in found if record is not None]
 
     # ---- chunks
 
@@ -385,6 +398,9 @@ class SqliteLedger:
             ),
             opened_ms=opened_ms,
             receipt=None if receipt is None else signed(Close, receipt[1], receipt[2], database),
+            closed_by_client=None
+            if receipt is None
+            else signed(Close, receipt[1], receipt[3], database),
         )
 
     def _require(self, session_id: bytes) -> None:

@@ -136,8 +136,14 @@ class MemoryLedger:
             records.append(self.answered[session_id, len(records)])
         return records
 
-    def close_session(self, session_id: bytes, receipt: Signed[Close]) -> None:
-        self.sessions[session_id] = replace(self.sessions[session_id], receipt=receipt)
+    def close_session(
+        self, session_id: bytes, receipt: Signed[Close], client_signature: bytes
+    ) -> None:
+        self.sessions[session_id] = replace(
+            self.sessions[session_id],
+            receipt=receipt,
+            closed_by_client=Signed(receipt.body, client_signature),
+        )
 
 
 @dataclass

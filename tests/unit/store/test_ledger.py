@@ -285,7 +285,7 @@ def test_calls_for_a_session_that_was_forgotten_are_refused(
         elif call == "count_repeat":
             ledger.count_repeat(session_id, 0)
         else:
-            ledger.close_session(session_id, receipt(session_id))
+            ledger.close_session(session_id, receipt(session_id), SIGNATURE)
     assert refused.value.slug == "session-ended"
 
 
@@ -317,11 +317,14 @@ def test_close_session_adds_the_receipt_and_keeps_the_first(
     record = opened(ledger, "n1")
     assert ledger.session(record.session_id) == record
     first = receipt(record.session_id)
-    ledger.close_session(record.session_id, first)
-    ledger.close_session(record.session_id, Signed(replace(first.body, chunks=2), SIGNATURE))
-    assert ledger.session(record.session_id) == replace(record, receipt=first)
+    ledger.close_session(record.session_id, first, SIGNATURE)
+    second = Signed(replace(first.body, chunks=2), SIGNATURE)
+    ledger.close_session(record.session_id, second, SIGNATURE)
+    closed = replace(record, receipt=first, closed_by_client=first)
+    assert ledger.session(record.session_id) == closed
     ledger = reopened(ledger, path)
-    assert ledger.session(record.session_id) == replace(record, receipt=first)
+    closed = replace(record, receipt=first, closed_by_client=first)
+    assert ledger.session(record.session_id) == closed
     ledger.close()
 
 
@@ -331,7 +334,7 @@ def test_session_when_another_process_closed_it_shows_the_receipt(
     record = opened(ledger, "n1")
     assert ledger.session(record.session_id) == record  # remembered from here on
     other = SqliteLedger.open(path, LEDGER_ID, EPOCH)
-    other.close_session(record.session_id, receipt(record.session_id))
+    other.close_session(record.session_id, receipt(record.session_id), SIGNATURE)
     other.close()
     found = ledger.session(record.session_id)
     assert found is not None
@@ -363,7 +366,7 @@ def test_versions_in_use_are_those_of_the_sessions_of_an_epoch(ledger: SqliteLed
         record = session(hello, version=version)
         ledger.open_session(hello.body, EPOCH, giving(record))
         if version == 4:
-            ledger.close_session(record.session_id, receipt(record.session_id))
+            ledger.close_session(record.session_id, receipt(record.session_id), SIGNATURE)
     assert ledger.versions_in_use("acme", EPOCH) == {3, 4, 5}
     assert ledger.versions_in_use("acme", EPOCH + 1) == frozenset()
     assert ledger.versions_in_use("city", EPOCH) == frozenset()
@@ -379,7 +382,7 @@ def giving(record: SessionRecord) -> Callable[[Usage], SessionRecord]:
 def test_forget_before_drops_the_epoch_and_keeps_its_sum(ledger: SqliteLedger, path: Path) -> None:
     record = opened(ledger, "n1")
     ledger.record_chunk(record.session_id, 0, chunk_record("x"))
-    ledger.close_session(record.session_id, receipt(record.session_id))
+    ledger.close_session(record.session_id, receipt(record.session_id), SIGNATURE)
     ledger.issue_key_cert(key_cert())
     late_ms = NOW_MS + NONCE_MEMORY_MS + 1
 
@@ -448,6 +451,6 @@ def full(ledger: SqliteLedger) -> None:
     """A ledger with something in every table."""
     record = opened(ledger, "n1")
     ledger.record_chunk(record.session_id, 0, chunk_record("x"))
-    ledger.close_session(record.session_id, receipt(record.session_id))
+    ledger.close_session(record.session_id, receipt(record.session_id), SIGNATURE)
     ledger.issue_key_cert(key_cert())
     ledger.set_version(digest("set"), 5)

@@ -12,6 +12,7 @@ from unit.store.support import (
     EPOCH,
     LEDGER_ID,
     NOW_MS,
+    SIGNATURE,
     chunk_record,
     client_hello,
     receipt,
@@ -106,7 +107,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def close_session(self, client: str, nonce: int) -> None:
         if (client, nonce) in self.sessions:
             session_id = self.sessions[client, nonce].session_id
-            self.ledger.close_session(session_id, receipt(session_id))
+            self.ledger.close_session(session_id, receipt(session_id), SIGNATURE)
             self.closed.add((client, nonce))
 
     @rule()

@@ -235,7 +235,8 @@ def test_version_of_an_older_set_is_kept_for_its_session(
     assert again.version(key(), 1) == first
     again.close()
 
-    ledger.close_session(session_id, receipt(session_id))  # which may get lost on its way
+    # It may get lost on its way.
+    ledger.close_session(session_id, receipt(session_id), SIGNATURE)
     publish(store, A[:3])
     built(store, key())
     assert stored(folder) == [f"{EPOCH}-acme-{version}.tags" for version in (1, 4, 5)]
