@@ -20,8 +20,8 @@ from psi.protocol.structure import Structure
 from psi.results.files import OutputFile
 from psi.results.formats import blocks
 from psi.results.json_file import stream_json
-from psi.results.matches import LazyMatches
-from psi.results.result import CheckResult, Match, Sizes
+from psi.results.own_matches import matches_of
+from psi.results.result import CheckResult, Sizes
 from psi.trust.files import make_private_directory, sync_directory, write_private
 from psi.trust.home import Home
 
@@ -55,12 +55,6 @@ def build_result(
     """The result of a closed session, with every own source of every match, on demand."""
     rows = session.matching_rows()
     counts = np.bincount(found.kinds[rows], minlength=len(KINDS))
-
-    def match_at(index: int) -> Match:
-        row = int(rows[index])
-        kind, _, value = found.values.value(row).decode().partition(":")
-        return Match(kind=kind, value=value, sources=tuple(found.sources(row)))
-
     hello, answer = session.hello.body, session.answer.hello.body
     return CheckResult(
         client=hello.client,
@@ -77,7 +71,7 @@ def build_result(
             server_bucket=answer.bucket,
             client_by_kind=found.kind_counts(),
         ),
-        matches=LazyMatches(len(rows), match_at),
+        matches=matches_of(found, rows),
         by_kind={str(kind): int(n) for kind, n in zip(KINDS, counts, strict=True) if n},
         proofs_verified=not session.missing_parts,
         parts=session.parts,

@@ -93,7 +93,9 @@ def blocks(pieces: Iterable[str]) -> Iterator[str]:
 def defanged(result: CheckResult) -> CheckResult:
     """The same result with addresses that no program turns into a link: hxxp, [.], [@]."""
     matches = result.matches
-    shown = LazyMatches(len(matches), lambda i: defanged_match(matches[i]))
+    shown = LazyMatches(
+        len(matches), lambda i: defanged_match(matches[i]), lambda: map(defanged_match, matches)
+    )
     return replace(result, matches=shown)
 
 

@@ -10,13 +10,26 @@ __all__ = ["LazyMatches"]
 
 
 class LazyMatches(Sequence[Match]):
-    """`size` matches; `make(i)` gives match `i`, the same one each time, 0 <= i < size."""
+    """
+    A sequence of matches that holds none of them.
 
-    __slots__ = ("_make", "_size")
+    Args:
+        size: How many there are.
+        make: Gives match i, 0 <= i < size, an equal one each time.
+        each: Gives all of them in order, where that is faster than one by one.
+    """
 
-    def __init__(self, size: int, make: Callable[[int], Match]) -> None:
+    __slots__ = ("_each", "_make", "_size")
+
+    def __init__(
+        self,
+        size: int,
+        make: Callable[[int], Match],
+        each: Callable[[], Iterator[Match]] | None = None,
+    ) -> None:
         self._size = size
         self._make = make
+        self._each = each
 
     def __len__(self) -> int:
         return self._size
@@ -32,7 +45,7 @@ class LazyMatches(Sequence[Match]):
         return LazyMatches(len(chosen), lambda i: self._make(chosen[i]))
 
     def __iter__(self) -> Iterator[Match]:
-        return map(self._make, range(self._size))
+        return map(self._make, range(self._size)) if self._each is None else self._each()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
