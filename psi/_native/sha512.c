@@ -3,7 +3,7 @@
 #include "sha512.h"
 
 /* FIPS 180-4 section 4.2.3. */
-static const uint64_t K[80] = {
+const uint64_t psi_sha512_k[80] = {
     0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc,
     0x3956c25bf348b538, 0x59f111f1b605d019, 0x923f82a4af194f9b, 0xab1c5ed5da6d8118,
     0xd807aa98a3030242, 0x12835b0145706fbe, 0x243185be4ee4b28c, 0x550c7dc3d5ffb4e2,
@@ -64,11 +64,11 @@ static void compress(uint64_t state[8], const uint8_t block[SHA512_BLOCK]) {
     for (int i = 0; i < 16; i++) w[i] = load_be64(block + 8 * i);
     uint64_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint64_t e = state[4], f = state[5], g = state[6], h = state[7];
-    for (const uint64_t *k = K;;) {
+    for (const uint64_t *k = psi_sha512_k;;) {
         EIGHT_ROUNDS(0);
         EIGHT_ROUNDS(8);
         k += 16;
-        if (k == K + 80) break;
+        if (k == psi_sha512_k + 80) break;
         SCHEDULE(0), SCHEDULE(1), SCHEDULE(2), SCHEDULE(3);
         SCHEDULE(4), SCHEDULE(5), SCHEDULE(6), SCHEDULE(7);
         SCHEDULE(8), SCHEDULE(9), SCHEDULE(10), SCHEDULE(11);

@@ -14,6 +14,9 @@ typedef struct {
     uint8_t block[SHA512_BLOCK];
 } sha512;
 
+/* The round constants, FIPS 180-4 section 4.2.3. */
+extern const uint64_t psi_sha512_k[80];
+
 void psi_sha512_start(sha512 *s);
 void psi_sha512_update(sha512 *s, const uint8_t *data, size_t length);
 void psi_sha512_finish(sha512 *s, uint8_t digest[SHA512_BYTES]);

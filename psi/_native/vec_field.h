@@ -31,7 +31,6 @@ typedef struct {
     vec l[5];
 } f8c;
 
-#define LIMB52 ((UINT64_C(1) << 52) - 1)
 #define LIMB47 ((UINT64_C(1) << 47) - 1)
 
 #define F8_CONSTANT static const uint64_t __attribute__((unused))
@@ -74,34 +73,34 @@ F8_CONSTANT F8_MONTGOMERY[5] = {0xe04aaff457e06, 0xd14b7d1a82cc6, 0x3fc4f7ec5a1d
 #endif
 
 /* A constant is below 2^255, so it is as good as carried. */
-INLINE f8m f8_constant(const uint64_t c[5]) {
+V_INLINE f8m f8_constant(const uint64_t c[5]) {
     return (f8m){{v_all(c[0]), v_all(c[1]), v_all(c[2]), v_all(c[3]), v_all(c[4])}};
 }
-INLINE f8 f8_raw_constant(const uint64_t c[5]) {
+V_INLINE f8 f8_raw_constant(const uint64_t c[5]) {
     return (f8){{v_all(c[0]), v_all(c[1]), v_all(c[2]), v_all(c[3]), v_all(c[4])}};
 }
-INLINE f8 f8_zero(void) {
+V_INLINE f8 f8_zero(void) {
     return (f8){{v_zero(), v_zero(), v_zero(), v_zero(), v_zero()}};
 }
-INLINE f8 f8_one(void) { return f8_raw_constant(F8_ONE); }
+V_INLINE f8 f8_one(void) { return f8_raw_constant(F8_ONE); }
 
-INLINE f8 f8_bias(void) {
+V_INLINE f8 f8_bias(void) {
     f8 r;
     UNROLL
     for (int i = 0; i < 5; i++) r.l[i] = v_all(2 * F8_HALF_BIAS[i]);
     return r;
 }
 
-INLINE f8 f8_add(f8 a, f8 b) {
+V_INLINE f8 f8_add(f8 a, f8 b) {
     f8 r;
     UNROLL
     for (int i = 0; i < 5; i++) r.l[i] = v_add(a.l[i], b.l[i]);
     return r;
 }
 
-INLINE f8b f8_biased(f8 a) { return (f8b){f8_add(f8_bias(), a)}; }
+V_INLINE f8b f8_biased(f8 a) { return (f8b){f8_add(f8_bias(), a)}; }
 
-INLINE f8 f8_sub(f8b a, f8 b) {
+V_INLINE f8 f8_sub(f8b a, f8 b) {
     f8 r;
     F8_BOUND(b, UINT64_C(1) << 58);
     UNROLL
@@ -109,10 +108,10 @@ INLINE f8 f8_sub(f8b a, f8 b) {
     return r;
 }
 
-INLINE f8 f8_neg(f8 a) { return f8_sub((f8b){f8_bias()}, a); }
+V_INLINE f8 f8_neg(f8 a) { return f8_sub((f8b){f8_bias()}, a); }
 
 /* What is above 2^255 times 19, to the bottom; then each limb's overflow to the next. */
-INLINE f8m f8_carry(f8 a) {
+V_INLINE f8m f8_carry(f8 a) {
     f8m r;
     F8_BOUND(a, UINT64_C(1) << 61);
     vec top = v_shr(a.l[4], 47);
@@ -125,7 +124,7 @@ INLINE f8m f8_carry(f8 a) {
 }
 
 /* Back to a summand: without the bits that were carried. */
-INLINE f8 f8_raw(f8m a) {
+V_INLINE f8 f8_raw(f8m a) {
     f8 r;
     UNROLL
     for (int i = 0; i < 4; i++) r.l[i] = v_and(a.l[i], v_all(LIMB52));
@@ -133,7 +132,7 @@ INLINE f8 f8_raw(f8m a) {
     return r;
 }
 
-INLINE f8m f8_of_clean(f8c a) {
+V_INLINE f8m f8_of_clean(f8c a) {
     return (f8m){{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}};
 }
 
@@ -141,7 +140,7 @@ INLINE f8m f8_of_clean(f8c a) {
  * Columns to limbs: columns 5 to 8, below 2^57, times 608 in two parts; column 9, the high half of
  * a product of top limbs, is below 2^43, so that 608 times it fits one part.
  */
-INLINE f8 f8_fold(const vec c[10]) {
+V_INLINE f8 f8_fold(const vec c[10]) {
     f8 r = {{c[0], c[1], c[2], c[3], c[4]}};
     const vec k = v_constant(&F8_608);
     UNROLL
@@ -154,7 +153,7 @@ INLINE f8 f8_fold(const vec c[10]) {
     return r;
 }
 
-INLINE f8 f8_mul_onto(f8 start, f8m a, f8m b) {
+V_INLINE f8 f8_mul_onto(f8 start, f8m a, f8m b) {
     vec c[10] = {start.l[0], start.l[1], start.l[2], start.l[3], start.l[4],
                  v_zero(),   v_zero(),   v_zero(),   v_zero(),   v_zero()};
     UNROLL
@@ -168,14 +167,14 @@ INLINE f8 f8_mul_onto(f8 start, f8m a, f8m b) {
     return f8_fold(c);
 }
 
-INLINE f8 f8_mul(f8m a, f8m b) { return f8_mul_onto(f8_zero(), a, b); }
-INLINE f8b f8_mul_biased(f8m a, f8m b) { return (f8b){f8_mul_onto(f8_bias(), a, b)}; }
+V_INLINE f8 f8_mul(f8m a, f8m b) { return f8_mul_onto(f8_zero(), a, b); }
+V_INLINE f8b f8_mul_biased(f8m a, f8m b) { return (f8b){f8_mul_onto(f8_bias(), a, b)}; }
 
 /*
  * Columns 1 to 6 of the products that count twice, without those of limb 4, are doubled together;
  * limb 4 is small enough to be doubled itself. A bias starts at half there.
  */
-INLINE f8 f8_sqr_onto(int biased, f8m a) {
+V_INLINE f8 f8_sqr_onto(int biased, f8m a) {
     vec c[10];
     UNROLL
     for (int i = 0; i < 10; i++)
@@ -202,11 +201,11 @@ INLINE f8 f8_sqr_onto(int biased, f8m a) {
     return f8_fold(c);
 }
 
-INLINE f8 f8_sqr(f8m a) { return f8_sqr_onto(0, a); }
-INLINE f8b f8_sqr_biased(f8m a) { return (f8b){f8_sqr_onto(1, a)}; }
+V_INLINE f8 f8_sqr(f8m a) { return f8_sqr_onto(0, a); }
+V_INLINE f8b f8_sqr_biased(f8m a) { return (f8b){f8_sqr_onto(1, a)}; }
 
 /* a * *small + b, *small < 2^20. */
-INLINE f8 f8_mul_small_add(f8m a, const uint64_t *small, f8 b) {
+V_INLINE f8 f8_mul_small_add(f8m a, const uint64_t *small, f8 b) {
     const vec k = v_constant(small);
     UNROLL
     for (int i = 0; i < 5; i++) b.l[i] = v_lo(b.l[i], a.l[i], k);
@@ -216,22 +215,22 @@ INLINE f8 f8_mul_small_add(f8m a, const uint64_t *small, f8 b) {
     return b;
 }
 
-INLINE f8 f8_select(f8 when_clear, f8 when_set, lanes m) {
+V_INLINE f8 f8_select(f8 when_clear, f8 when_set, lanes m) {
     f8 r;
     UNROLL
     for (int i = 0; i < 5; i++) r.l[i] = v_select(when_clear.l[i], when_set.l[i], m);
     return r;
 }
-INLINE f8m f8_select_m(f8m when_clear, f8m when_set, lanes m) {
+V_INLINE f8m f8_select_m(f8m when_clear, f8m when_set, lanes m) {
     f8m r;
     UNROLL
     for (int i = 0; i < 5; i++) r.l[i] = v_select(when_clear.l[i], when_set.l[i], m);
     return r;
 }
 
-INLINE f8 f8_negate_if(f8 a, lanes m) { return f8_select(a, f8_neg(a), m); }
+V_INLINE f8 f8_negate_if(f8 a, lanes m) { return f8_select(a, f8_neg(a), m); }
 
-INLINE f8c f8_reduce(f8 a) {
+V_INLINE f8c f8_reduce(f8 a) {
     f8 t = f8_raw(f8_carry(a)); /* < 2^255 + 2^218 < 2p */
     f8c r;
     vec q = v_all(19); /* does t + 19 reach 2^255, that is t >= p? */
@@ -250,29 +249,23 @@ INLINE f8c f8_reduce(f8 a) {
 }
 
 /* "Negative" is odd, RFC 9496 section 4.1. */
-INLINE lanes f8_is_negative(f8 a) { return v_low_bits(f8_reduce(a).l[0]); }
-INLINE lanes f8_clean_is_zero(f8c a) {
+V_INLINE lanes f8_is_negative(f8 a) { return v_low_bits(f8_reduce(a).l[0]); }
+V_INLINE lanes f8_clean_is_zero(f8c a) {
     return v_is_zero(v_or(v_or(v_or(a.l[0], a.l[1]), v_or(a.l[2], a.l[3])), a.l[4]));
 }
-INLINE lanes f8_is_zero(f8 a) { return f8_clean_is_zero(f8_reduce(a)); }
+V_INLINE lanes f8_is_zero(f8 a) { return f8_clean_is_zero(f8_reduce(a)); }
 
-/* Limbs from and to words of 64 bits; bit 255 comes along as bit 47 of limb 4. */
-INLINE f8 f8_from_words(const vec w[4]) {
-    const vec m = v_all(LIMB52);
-    return (f8){{v_and(w[0], m), v_and(v_or(v_shr(w[0], 52), v_shl(w[1], 12)), m),
-                 v_and(v_or(v_shr(w[1], 40), v_shl(w[2], 24)), m),
-                 v_and(v_or(v_shr(w[2], 28), v_shl(w[3], 36)), m), v_shr(w[3], 16)}};
-}
-INLINE void f8_to_words(vec w[4], f8c a) {
-    w[0] = v_or(a.l[0], v_shl(a.l[1], 52));
-    w[1] = v_or(v_shr(a.l[1], 12), v_shl(a.l[2], 40));
-    w[2] = v_or(v_shr(a.l[2], 24), v_shl(a.l[3], 28));
-    w[3] = v_or(v_shr(a.l[3], 36), v_shl(a.l[4], 16));
+/* From 256 bits; bit 255 comes along as bit 47 of limb 4. */
+V_INLINE f8 f8_from_words(const vec w[4]) {
+    f8 r;
+    v_limbs_of_words(r.l, w);
+    return r;
 }
 
 /* |a| to words. */
-INLINE void f8_abs_to_words(vec w[4], f8 a) {
-    f8_to_words(w, f8_reduce(f8_negate_if(f8_raw(f8_carry(a)), f8_is_negative(a))));
+V_INLINE void f8_abs_to_words(vec w[4], f8 a) {
+    f8c r = f8_reduce(f8_negate_if(f8_raw(f8_carry(a)), f8_is_negative(a)));
+    v_words_of_limbs(w, r.l);
 }
 
 /* SQRT_RATIO_M1(u, v) of RFC 9496 section 4.2 for n groups; square[i] says which lanes were. */

@@ -72,7 +72,7 @@ static ptrdiff_t first_bad(size_t row, lanes valid) {
 static size_t chains_at(size_t i, size_t groups) { return groups - i < CHAINS ? groups - i : CHAINS; }
 
 /* Whichever of the outputs is not NULL. */
-INLINE ptrdiff_t decode(montgomery8 *m, ge8 *p, const uint8_t *rows, size_t n) {
+V_INLINE ptrdiff_t decode(montgomery8 *m, ge8 *p, const uint8_t *rows, size_t n) {
     const size_t groups = groups_of(n);
     for (size_t i = 0, chains; i < groups; i += chains) {
         decoding8 d[CHAINS];

@@ -7,8 +7,8 @@
 #ifndef PSI_VEC_GROUP_H
 #define PSI_VEC_GROUP_H
 
-#include "ladder.h"
 #include "vec_field.h"
+#include "vec_scalar.h"
 
 /* Extended coordinates on the Edwards curve. */
 typedef struct {
@@ -29,19 +29,22 @@ typedef struct {
     f8m e, f, g, h;
 } ge8_doubled;
 
-/* A multiplier of ladder.h a lane. Bit i of `turns` says whether bits i and i + 1 of it differ. */
+/*
+ * As the multiplier of ladder.h: half of the scalar, mod l, of which bit i of `turns` says whether
+ * bits i and i + 1 differ. 0 and l - 2 run as 2 and are set right by the masks.
+ */
 typedef struct {
     vec turns[4];
     lanes odd, is_zero, negate;
 } multiplier8;
 
-INLINE ge8 ge8_from_efgh(f8 E, f8 F, f8 G, f8 H) {
+V_INLINE ge8 ge8_from_efgh(f8 E, f8 F, f8 G, f8 H) {
     f8m e = f8_carry(E), f = f8_carry(F), g = f8_carry(G), h = f8_carry(H);
     return (ge8){f8_carry(f8_mul(e, f)), f8_carry(f8_mul(g, h)), f8_carry(f8_mul(f, g)),
                  f8_carry(f8_mul(e, h))};
 }
 
-INLINE ge8 ge8_add_affine(ge8 p, ge8_affine q) {
+V_INLINE ge8 ge8_add_affine(ge8 p, ge8_affine q) {
     f8 X = f8_raw(p.X), Y = f8_raw(p.Y), Z = f8_raw(p.Z);
     f8 A = f8_mul(f8_carry(f8_sub(f8_biased(Y), X)), q.difference);
     f8b B = f8_mul_biased(f8_carry(f8_add(Y, X)), q.sum);
@@ -49,7 +52,7 @@ INLINE ge8 ge8_add_affine(ge8 p, ge8_affine q) {
     return ge8_from_efgh(f8_sub(B, A), f8_sub(f8_biased(D), C), f8_add(D, C), f8_add(B.r, A));
 }
 
-INLINE ge8 ge8_add(ge8 p, ge8 q) {
+V_INLINE ge8 ge8_add(ge8 p, ge8 q) {
     f8 Z = f8_mul(p.Z, q.Z), pX = f8_raw(p.X), pY = f8_raw(p.Y), qX = f8_raw(q.X),
        qY = f8_raw(q.Y);
     f8 A = f8_mul(f8_carry(f8_sub(f8_biased(pY), pX)), f8_carry(f8_sub(f8_biased(qY), qX)));
@@ -59,8 +62,8 @@ INLINE ge8 ge8_add(ge8 p, ge8 q) {
 }
 
 /* How many rows of n belong to group i, how many groups n rows make. */
-INLINE size_t rows_of(size_t i, size_t n) { return n - i * LANES < LANES ? n - i * LANES : LANES; }
-INLINE size_t groups_of(size_t n) { return (n + LANES - 1) / LANES; }
+V_INLINE size_t rows_of(size_t i, size_t n) { return n - i * LANES < LANES ? n - i * LANES : LANES; }
+V_INLINE size_t groups_of(size_t n) { return (n + LANES - 1) / LANES; }
 
 /*
  * DECODE of n rows of 32 bytes, as psi_ge_decode and psi_montgomery_decode: canonical, an element,
@@ -81,8 +84,7 @@ void psi_v_encode(uint8_t *rows, const ge8 *p, size_t n);
 /* Encodes n doubled points, zero for the identity. `scratch` has two places a group. */
 void psi_v_encode_doubled(uint8_t *rows, const ge8_doubled *p, f8m *scratch, size_t n);
 
-/* k[lane] for each lane; a lane past n repeats the last. */
-multiplier8 psi_v_multiplier(const scalar *k, size_t n);
+multiplier8 psi_v_multiplier(scalar8 k);
 
 /* k*p, one doubling short. Constant time in k and p. */
 void psi_v_ladder(ge8_doubled *out, const montgomery8 *p, const multiplier8 *k);

@@ -9,25 +9,21 @@
 #define SCALAR_BITS 253
 static const uint64_t A24 = 121665, TWO_A = 2 * 486662;
 
-multiplier8 psi_v_multiplier(const scalar *k, size_t n) {
-    uint64_t turns[4][LANES];
-    multiplier8 r = {.odd = 0, .is_zero = 0, .negate = 0};
-    for (size_t lane = 0; lane < LANES; lane++) {
-        multiplier m = psi_multiplier(k[lane < n ? lane : n - 1]);
-        for (int i = 0; i < 4; i++) {
-            uint64_t above = i < 3 ? m.half[i + 1] : 0;
-            turns[i][lane] = m.half[i] ^ (m.half[i] >> 1 | above << 63);
-        }
-        r.odd |= (lanes)((m.half[0] & 1) << lane);
-        r.is_zero |= (lanes)((m.is_zero & 1) << lane);
-        r.negate |= (lanes)((m.negate & 1) << lane);
+multiplier8 psi_v_multiplier(scalar8 k) {
+    multiplier8 r = {.is_zero = scalar8_is_zero(k), .negate = scalar8_is_minus_two(k)};
+    vec w[4];
+    k = scalar8_select(k, scalar8_of(2), (lanes)(r.is_zero | r.negate));
+    v_words_of_limbs(w, psi_v_scalar_half(k).l);
+    r.odd = v_low_bits(w[0]);
+    for (int i = 0; i < 4; i++) {
+        vec next = i < 3 ? v_shl(w[i + 1], 63) : v_zero();
+        r.turns[i] = v_xor(w[i], v_or(v_shr(w[i], 1), next));
     }
-    for (int i = 0; i < 4; i++) r.turns[i] = v_load(turns[i]);
     return r;
 }
 
 /* Costello and Smith 2017, algorithm 5: (U : V : W) of Q = (X1 : Z1), Q + p = (X2 : Z2). */
-INLINE void recover(f8b *U, f8 *V, f8 *W, const montgomery8 *p, f8m X1, f8m Z1, f8m X2, f8m Z2) {
+V_INLINE void recover(f8b *U, f8 *V, f8 *W, const montgomery8 *p, f8m X1, f8m Z1, f8m X2, f8m Z2) {
     const f8 x1 = f8_raw(X1), z1 = f8_raw(Z1);
     f8 uz = f8_mul(p->u, Z1), az = f8_mul_small_add(Z1, &TWO_A, f8_zero());
     f8m first = f8_carry(f8_add(f8_add(x1, uz), az));
@@ -44,7 +40,7 @@ INLINE void recover(f8b *U, f8 *V, f8 *W, const montgomery8 *p, f8m X1, f8m Z1, 
 }
 
 /* x = MONTGOMERY * U/V, y = (U - W)/(U + W), and the doubling of it without its divisions. */
-INLINE ge8_doubled double_unfinished(f8b U, f8 V, f8 W) {
+V_INLINE ge8_doubled double_unfinished(f8b U, f8 V, f8 W) {
     f8m top = f8_carry(f8_mul(f8_carry(U.r), f8_constant(F8_MONTGOMERY)));
     f8m difference = f8_carry(f8_sub(U, W)), total = f8_carry(f8_add(U.r, W)), v = f8_carry(V);
     f8 X = f8_mul(top, total);

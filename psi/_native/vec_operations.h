@@ -5,9 +5,23 @@
 
 #include "kernel.h"
 
+psi_status psi_uniform_bytes_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode);
+psi_status psi_element_from_uniform_avx512ifma(uint8_t *out, const uint8_t *uniform, size_t n);
+psi_status psi_hash_to_group_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode);
+psi_status psi_check_elements_avx512ifma(const uint8_t *elements, size_t n);
+psi_status psi_blind_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode,
+                                const psi_blinds *blinds);
+psi_status psi_blind_scalars_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode,
+                                        const psi_blinds *blinds);
+psi_status psi_finalize_avx512ifma(uint8_t *out, size_t length, const psi_texts *texts,
+                                   uint8_t mode, const psi_blinds *blinds,
+                                   const uint8_t *evaluated);
 psi_status psi_evaluate_avx512ifma(uint8_t *out, const uint8_t *elements, size_t n,
                                    const uint8_t *k);
+psi_status psi_table_tags_avx512ifma(uint8_t *out, size_t length, const psi_texts *texts,
+                                     uint8_t mode, const uint8_t *k);
 psi_status psi_mul_avx512ifma(uint8_t *out, const uint8_t *elements, const uint8_t *scalars,
                               size_t n);
+psi_status psi_add_avx512ifma(uint8_t *out, const uint8_t *a, const uint8_t *b, size_t n);
 
 #endif
