@@ -51,6 +51,7 @@ class SavedRun:
     Attributes:
         path: The folder.
         run, peer, date: As its name says.
+        made_ns: When it was made, Unix nanoseconds.
         summary: As its result says; None when that can't be read.
     """
 
@@ -58,6 +59,7 @@ class SavedRun:
     run: str
     peer: str
     date: str
+    made_ns: int
     summary: Summary | None
 
     @property
@@ -86,10 +88,16 @@ def saved_runs(home: Home) -> list[SavedRun]:
             summary = None
         runs.append(
             SavedRun(
-                path=path, run=name["run"], peer=name["peer"], date=name["date"], summary=summary
+                path=path,
+                run=name["run"],
+                peer=name["peer"],
+                date=name["date"],
+                made_ns=path.stat().st_mtime_ns,
+                summary=summary,
             )
         )
-    return sorted(runs, key=lambda run: (run.started_s, run.run), reverse=True)
+    # Two checks may begin in one second; the folder of the later one was made later.
+    return sorted(runs, key=lambda run: (run.started_s, run.made_ns), reverse=True)
 
 
 def find_run(home: Home, word: str) -> SavedRun:

@@ -112,8 +112,8 @@ def _table(
     yield summary_of(diff)
     for label, result in (("before", diff.before), ("after", diff.after)):
         when = f"{result.started_at[:10]} {result.started_at[11:16]} UTC"
-        held = f"{count(result.count)} of your {count(result.sizes.client)} indicators"
-        yield f"{dim(f'{label:10} ')}{result.run}, {when}: {held}, {escape(result.server)}"
+        held = f"{count(result.count)} of your {count(result.sizes.client)}"
+        yield f"{dim(f'{label:10} ')}{result.run}, {when}, {escape(result.server)}: {held}"
     yield from _kinds(diff, dim)
     for heading, matches in (("new", diff.new), ("gone", diff.gone)):
         if matches:

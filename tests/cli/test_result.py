@@ -87,7 +87,7 @@ def test_show_expect_what_the_check_has_shown(run: Run) -> None:
     assert ended.stdout.startswith("412 of your 12,804 indicators are also held by beta-bank\n")
     assert ended.stdout.count("\n") == 8 + 2 + 412
     assert ended.stderr.startswith(
-        "saved      run 7c41f09be2 of 2026-11-23 09:14 UTC with its receipt, until 2027-02-21"
+        "saved      run 7c41f09be2 of 2026-11-23 09:14 UTC with its receipt, to 2027-02-21"
     )
     assert json.loads(run("show", "last", "--json").stdout)["run"] == "7c41f09be2"
     assert run("show", "last", "-q").stderr == ""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`overlap result`: the checks that were saved; nothing is asked of anybody."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from psi.results.text import count, shorten
 from psi.trust.config import Config
 from psi.trust.home import Home
 from psi_cli._command import Group
-from psi_cli._format import date, in_time, moment
+from psi_cli._format import date, moment
 from psi_cli._home import home_path
 from psi_cli._output import Output, output_options, writing_of
 from psi_cli._print import stdout_width
@@ -146,8 +145,7 @@ def _write(settings: Settings, word: str, output: Output) -> None:
     run = find_run(home, word)
     output.write(settings, load_run(run))
     keep_s = Config.load(home.config_path).check.keep_results_s
-    until = run.started_s + keep_s
-    kept = f", until {date(until)} ({in_time(until - time.time())})" if keep_s else ""
+    kept = f", to {date(run.started_s + keep_s)}" if keep_s else ""
     settings.screen.note("saved", f"run {run.run} of {_when(run)} with its receipt{kept}")
 
 

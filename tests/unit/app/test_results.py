@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Saved runs: found, read, deleted, and dropped when their time is over."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def test_saved_runs_expect_the_newest_first_and_nothing_else(home: Home, tmp_pat
     assert runs[0].summary is not None
     assert runs[0].summary.count == 1
     assert runs[0].receipt.read_text() == "{}"
+
+
+def test_saved_runs_of_one_second_expect_the_later_folder_first(home: Home) -> None:
+    for run, made in (("aaaaaaaaaa", 3), ("cccccccccc", 1), ("bbbbbbbbbb", 2)):
+        save(home, run, "2026-11-20T10:00:00Z")
+        os.utime(home.results / f"2026-11-20_beta-bank_{run}", ns=(made, made))
+    assert [run.run[0] for run in saved_runs(home)] == ["a", "b", "c"]
+    assert find_run(home, "last").run == "aaaaaaaaaa"
 
 
 def test_saved_run_whose_result_is_damaged_expect_listed_and_not_loaded(home: Home) -> None:

@@ -54,8 +54,8 @@ def test_table_expect_figures_then_what_changed() -> None:
     text = text_of(diff_of([1, 2, 3], [3, 4]), "table", width=80)
     assert text.splitlines() == [
         "1 new, 2 gone, 1 in both",
-        "before     5b20c7a1d3, 2026-11-16 09:10 UTC: 3 of your 103 indicators, beta-bank",
-        "after      7c41f09be2, 2026-11-23 09:14 UTC: 2 of your 102 indicators, beta-bank",
+        "before     5b20c7a1d3, 2026-11-16 09:10 UTC, beta-bank: 3 of your 103",
+        "after      7c41f09be2, 2026-11-23 09:14 UTC, beta-bank: 2 of your 102",
         "kind                before     after       new      gone",
         "domain                   3         2         1         2",
         "",
