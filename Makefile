@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-NATIVE := $(wildcard psi/_native/*.c psi/_native/*.h)
+NATIVE := $(wildcard psi/_native/*.[ch] psi/indicators/native/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint fmt type proto docs wheel bench-check clean
+.PHONY: help setup demo test check lint fmt type proto bench-ingest docs wheel bench-check clean
 
 help:
 	@echo "make demo   two members on this machine find their overlap (sets up first)"
@@ -49,6 +49,10 @@ proto: setup
 	@$(BIN)/python -m grpc_tools.protoc -I protos --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	    --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc --python_out=. --grpc_python_out=. \
 	    --mypy_out=. --mypy_grpc_out=. protos/psi/proto/v1/*.proto
+
+# How fast files are read; writes benchmarks/out/ingest.json.
+bench-ingest: setup
+	@$(BIN)/python -m psi_bench.ingest
 
 docs: setup
 	@$(BIN)/python -m psi_cli._docs > docs/commands.md

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from psi.indicators._intern import UNWANTED, Interner, as_numpy
+from psi.indicators._intern import UNWANTED, as_numpy, make_interner, taken
+from psi.indicators._plain import fast
 from psi.indicators.canonical import Canonicaliser
 from psi.indicators.filters import Filter
 from psi.indicators.kinds import Kind
@@ -49,7 +50,8 @@ class Collector:
         on_reject: Callable[[Rejected], None] | None,
     ) -> None:
         self._elements = canonicaliser.elements
-        self._interner = Interner(frozenset(kind.encode() for kind in kinds))
+        self._plain = canonicaliser.plain
+        self._interner = make_interner(kinds)
         self._on_reject = on_reject
         self._row = array("I")
         self._place_of = array("I")
@@ -61,6 +63,8 @@ class Collector:
         self._files: list[str] = []
         self._places: dict[Place, int] = {}
         self._place = 0
+        self._each: Callable[[], None] | None = None
+        self._untold = 0
         self._rejected: Counter[Reason] = Counter()
         self._filtered: Counter[str] = Counter()
         self._positions: dict[Reason, list[Position]] = {}
@@ -96,6 +100,7 @@ class Collector:
             records: Value, type name or None, line, id at its source.
             each: Called after every `EVERY` records.
         """
+        self._each = each
         # One loop with local names: this is where a million values spend their time.
         to_elements, add = self._elements, self._interner.add
         add_row, add_place, add_line = self._row.append, self._place_of.append, self._line.append
@@ -131,6 +136,36 @@ class Collector:
             if each is not None and count % EVERY == 0:
                 each()
 
+    def take_plain(self, data: bytes, at: int, number: int) -> tuple[int, int]:
+        """
+        Take the lines from a position on that are plain values.
+
+        Args:
+            data: Whole lines.
+            at, number: Where to begin, and the number of that line.
+
+        Returns:
+            The same of the first line that is not plain; beyond the data if there is none.
+        """
+        if self._plain is None or not isinstance(self._interner, fast.Interner):
+            return at, number
+        at, number, rows, lines, written, lengths = self._plain.lines(
+            self._interner, data, at, number
+        )
+        if rows:
+            n = len(lengths) // self._text_lengths.itemsize
+            self._row.frombytes(rows)
+            self._line.frombytes(lines)
+            self._text += written
+            self._text_lengths.frombytes(lengths)
+            self._place_of.extend([self._place] * n)
+            self._id_lengths.frombytes(bytes(n))
+            self._untold += n
+            if self._untold >= EVERY and self._each is not None:
+                self._untold = 0
+                self._each()
+        return at, number
+
     def reject(self, text: str, line: int, reason: Reason, own_id: str = "") -> None:
         """Count a value that is not used."""
         self._rejected[reason] += 1
@@ -149,7 +184,7 @@ class Collector:
 
     def freeze(self, profile: Profile) -> IndicatorSet:
         """The set of everything taken; the collector is of no use afterwards."""
-        values, kinds = self._interner.take()
+        values, kinds = taken(self._interner)
         occurrences = Occurrences.of(
             n=len(values),
             row=as_numpy(self._row, np.uint32),

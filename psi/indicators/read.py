@@ -119,6 +119,7 @@ class _Run:
                 reject=self._reject,
                 leave_out=self.collector.leave_out,
                 begin_place=self.collector.begin_place,
+                take_plain=self.collector.take_plain,
                 filters=self._filters,
                 file=name,
                 value_column=self._options.value_column,

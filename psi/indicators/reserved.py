@@ -14,6 +14,7 @@ __all__ = [
     "RESERVED_V4",
     "RESERVED_V6",
     "SPECIAL_TLDS",
+    "SUSPECT_NUMBERS",
     "is_reserved_v4",
     "is_reserved_v4_text",
     "is_reserved_v6",
@@ -75,15 +76,15 @@ _V4: Final = _spans(tuple(IPv4Network(text) for text in RESERVED_V4))
 _V6: Final = _spans(tuple(IPv6Network(text) for text in RESERVED_V6))
 
 # Most addresses are settled by their first number: no reserved block begins with it.
-_SUSPECT_NUMBERS: Final = frozenset(
+SUSPECT_NUMBERS: Final = frozenset(
     first for first in range(256) if any(low >> 24 <= first <= high >> 24 for low, high in _V4)
 )
-_SUSPECT: Final = frozenset(map(str, _SUSPECT_NUMBERS))
+_SUSPECT: Final = frozenset(map(str, SUSPECT_NUMBERS))
 
 
 def is_reserved_v4(first: int, last: int) -> bool:
     """Whether the whole range of IPv4 addresses lies in one reserved block."""
-    if first >> 24 not in _SUSPECT_NUMBERS:
+    if first >> 24 not in SUSPECT_NUMBERS:
         return False
     return any(low <= first and last <= high for low, high in _V4)
 

@@ -38,6 +38,7 @@ class Scan:
         reject: Count a record that holds no value: text, line, reason, id.
         leave_out: Count values that a filter takes out.
         begin_place: What follows is of this event (or none), with this marking.
+        take_plain: Take the plain lines from a position on, see `Collector.take_plain`.
         filters: What is left out.
         file: Name of the file, for messages.
         value_column, type_column: Names or numbers (from 1) of columns, if the user gave any.
@@ -47,6 +48,7 @@ class Scan:
     reject: Callable[[str, int, Reason, str], None]
     leave_out: Callable[[Filter, int], None]
     begin_place: Callable[[str, Tlp], None]
+    take_plain: Callable[[bytes, int, int], tuple[int, int]]
     filters: Filters
     file: str
     value_column: str | None = None

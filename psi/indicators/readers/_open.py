@@ -137,29 +137,50 @@ class Opened:
             DamagedError: After the last whole line of a damaged container. What stands behind it
                 may be cut in the middle of a value, so it is not given out.
         """
+        for block, number in self.blocks():
+            for line_number, line in enumerate(block.split("\n"), number):
+                yield self.checked(line, line_number)
+
+    def checked(self, line: str, number: int) -> str:
+        """A line of a block, or nothing where it is too long."""
+        if len(line) <= MAX_LINE:
+            return line
+        self._on_long_line(number)
+        return ""
+
+    def blocks(self) -> Iterator[tuple[str, int]]:
+        """
+        Whole lines, many at a time and without the last line end; and the number of the first.
+
+        Raises:
+            DamagedError: As in `lines`.
+        """
         text, self.head = self.head, ""
-        number = 0
+        number = 1
         carry: list[str] = []
         carried = 0
         while text or not self._ended:
-            first, *rest = text.split("\n")
-            carry.append(first)
-            carried += len(first)
-            if rest:
+            end = text.find("\n") if carried else -1
+            if end >= 0:
+                carry.append(text[:end])
+                yield self._joined(carry, carried + end, number), number
                 number += 1
-                yield self._joined(carry, carried, number)
-                *whole, last = rest
-                for line in whole:
-                    number += 1
-                    yield line if len(line) <= MAX_LINE else self._joined([line], len(line), number)
-                carry, carried = [last], len(last)
-            elif carried > MAX_LINE:
+                text, carry, carried = text[end + 1 :], [], 0
+            last = text.rfind("\n")
+            if last >= 0:
+                yield text[:last], number
+                number += text.count("\n", 0, last + 1)
+                carry, carried = [], 0
+            if last + 1 < len(text):
+                carry.append(text[last + 1 :])
+                carried += len(text) - last - 1
+            if carried > MAX_LINE:
                 carry = []
             text = self._more() if not self._ended else ""
         if self._pending is not None:
             raise self._pending
         if carried:
-            yield self._joined(carry, carried, number + 1)
+            yield self._joined(carry, carried, number), number
 
     def pieces(self) -> Iterator[str]:
         """

@@ -36,19 +36,35 @@ _AROUND: Final = "()*`_|"
 
 def read_text(opened: Opened, scan: Scan) -> Iterator[Record]:
     """The values of a text; see the module for how a line is read."""
-    for number, line in enumerate(opened.lines(), 1):
-        text = line.strip()
-        if not text or (text[0] in "#;/<" and _COMMENT.match(text)):
-            continue
-        if _SEVERAL.search(text) is None:
-            yield text, None, number, ""
-            continue
-        found = _line(text, scan)
-        if found is None:
-            scan.reject(text, number, Reason.PROSE, "")
-        else:
-            for value, hint in found:
-                yield value, hint, number, ""
+    for block, first in opened.blocks():
+        data, at, number = block.encode("utf-8", "surrogateescape"), 0, first
+        while True:
+            at, number = scan.take_plain(data, at, number)
+            if at > len(data):
+                break
+            end = data.find(b"\n", at)
+            if end < 0:
+                end = len(data)
+            line = data[at:end].decode("utf-8", "surrogateescape")
+            yield from _records(opened.checked(line, number), number, scan)
+            at, number = end + 1, number + 1
+            if at > len(data):
+                break
+
+
+def _records(line: str, number: int, scan: Scan) -> Iterator[Record]:
+    text = line.strip()
+    if not text or (text[0] in "#;/<" and _COMMENT.match(text)):
+        return
+    if _SEVERAL.search(text) is None:
+        yield text, None, number, ""
+        return
+    found = _line(text, scan)
+    if found is None:
+        scan.reject(text, number, Reason.PROSE, "")
+    else:
+        for value, hint in found:
+            yield value, hint, number, ""
 
 
 def _line(text: str, scan: Scan) -> list[tuple[str, str | None]] | None:
