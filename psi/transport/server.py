@@ -7,6 +7,7 @@ It translates and admits; what is answered is the `Answerer`'s business.
 
 import os
 import re
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
-from psi.errors import LocalProtocolError, PeerProtocolError, RefusedError
+from psi.errors import LocalProtocolError, PeerProtocolError, RefusedError, TransportError
 from psi.proto.v1 import pairwise_pb2
 from psi.transport import wire
 from psi.transport.auth import Authenticator
@@ -78,13 +79,14 @@ class PairwiseGrpcServer:
 
         Raises:
             RefusedError: The address can't be listened on (`port-in-use`).
+            TransportError: The TLS library does not take the certificates (`bad-roster`).
             UsageError: It is no HOST:PORT.
             LocalProtocolError: It was started before.
         """
         if self._server is not None:
             raise LocalProtocolError("the server was started before")
         # Port 0 takes a free one, which no address in a file may say.
-        split_address("listen", re.sub(r":0$", ":1", self._listen))
+        host, port = split_address("listen", re.sub(r":0$", ":1", self._listen))
         credentials = server_credentials(self._identities, self._rosters)
         self._pool = ThreadPoolExecutor(_MAX_CONCURRENT_CALLS, thread_name_prefix="overlap-answer")
         self._server = grpc.server(
@@ -97,6 +99,15 @@ class PairwiseGrpcServer:
         try:
             bound: int = self._server.add_secure_port(self._listen, credentials)
         except RuntimeError:
+            # grpc says the same of a port and of keys. Who looks for what listens there would
+            # look for long, so we try the port alone.
+            if _is_free(host, 0 if self._listen.endswith(":0") else port):
+                raise TransportError(
+                    "the TLS library does not take our certificate with those of "
+                    f"roster {self._rosters().roster.serial}",
+                    slug="bad-roster",
+                    hint="`overlap roster update`; else ask the operator",
+                ) from None
             raise RefusedError(
                 f"can't listen on {self._listen}: the port is in use, or the address is not ours",
                 slug="port-in-use",
@@ -184,6 +195,15 @@ class PairwiseGrpcServer:
         serving = self._serving.is_set()
         status = answer.SERVING if serving else answer.NOT_SERVING
         return answer(status=status).SerializeToString()
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError:
+        return False
+    return True
 
 
 def _handlers(

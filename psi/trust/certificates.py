@@ -69,10 +69,6 @@ def dns_name(principal: str) -> str:
     return f"{principal}.{TRUST_DOMAIN}"
 
 
-def _subject(principal: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
-
-
 def make_tls_key() -> bytes:
     """A fresh P-256 private key, PKCS #8 in PEM, not encrypted."""
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -92,22 +88,9 @@ def make_certificate(principal: str, tls_key_pem: bytes, now_s: int) -> bytes:
         now_s: Unix seconds; it is valid from an hour before for a year.
     """
     key = _load_key(tls_key_pem)
-    subject = _subject(principal)
-    names = x509.SubjectAlternativeName(
-        [x509.UniformResourceIdentifier(spiffe_id(principal)), x509.DNSName(dns_name(principal))]
-    )
-    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    builder = (
-        x509.CertificateBuilder(subject_name=subject, issuer_name=subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(_moment(now_s - BACKDATED_S))
-        .not_valid_after(_moment(now_s + LIFETIME_S))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_SIGNS_ONLY, critical=True)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        .add_extension(names, critical=False)
-    )
+    begin, end = _moment(now_s - BACKDATED_S), _moment(now_s + LIFETIME_S)
+    serial = x509.random_serial_number()
+    builder = _unsigned(principal, key.public_key(), serial, begin, end)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
@@ -120,8 +103,9 @@ def read_certificate(der: bytes, *, slug: str = "state-damaged") -> Certificate:
         slug: What kind of failure it is: `bad-request`, `bad-roster`.
 
     Raises:
-        KeyFileError: It is not P-256, self-signed, CA:FALSE, for signing handshakes only, with
-            its principal as subject and exactly our two names.
+        KeyFileError: It is not, byte for byte, what `make_certificate` makes for its principal,
+            key, serial number and dates, or it is not signed by its own key, or valid for longer
+            than ours.
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise KeyFileError(
@@ -131,37 +115,33 @@ def read_certificate(der: bytes, *, slug: str = "state-damaged") -> Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        public_key = certificate.public_key()
+        key = certificate.public_key()
         # It proves that whoever asks for it has the private key.
         certificate.verify_directly_issued_by(certificate)
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE:
+            raise KeyFileError("certificate: expected a P-256 key", slug=slug)
+        principal = _principal(names, slug)
+        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        # Parsers differ in what they let through, and one certificate that the TLS library stops
+        # at takes with it all roots that follow. So ours is made again, signed by a key that is
+        # thrown away, and what the signature covers must be the same.
+        again = _unsigned(principal, key, certificate.serial_number, begin, end)
+        ours = again.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+        # The signature's last bits may not be declared unused: it would be a second encoding.
+        same = certificate.tbs_certificate_bytes == ours.tbs_certificate_bytes
+        if not same or der[-len(certificate.signature) - 1] != 0:
+            raise KeyFileError(f"certificate: {_UNLIKE_OURS}", slug=slug)
     except (ValueError, TypeError, LookupError, *_X509_ERRORS) as error:
-        raise KeyFileError(
-            f"certificate: {_REASONS.get(type(error), 'not X.509')}", slug=slug
-        ) from None
-    # The parser takes a serial number that RFC 5280 forbids, and a signature whose last bits are
-    # declared unused, so that one certificate would have two encodings; TLS libraries do not.
-    if certificate.serial_number <= 0 or der[-len(certificate.signature) - 1] != 0:
-        raise KeyFileError("certificate: not in the one encoding of RFC 5280", slug=slug)
-    if not isinstance(public_key, ec.EllipticCurvePublicKey) or public_key.curve.name != _CURVE:
-        raise KeyFileError("certificate: expected a P-256 key", slug=slug)
-    if constraints.ca:
-        raise KeyFileError("certificate: expected CA:FALSE, got an authority's", slug=slug)
-    principal = _principal(names, slug)
-    # TLS libraries find roots by their subject: with another's subject a certificate would stand
-    # in front of that principal's own, and lock it out.
-    if not certificate.subject == certificate.issuer == _subject(principal):
-        raise KeyFileError("certificate: subject and issuer are not its principal's", slug=slug)
-    # With more than this, what its key has signed would pass in the handshake for a chain.
-    if usage != _SIGNS_ONLY:
-        raise KeyFileError("certificate: expected a key that signs handshakes only", slug=slug)
+        reason = _REASONS.get(type(error), _UNLIKE_OURS)
+        raise KeyFileError(f"certificate: {reason}", slug=slug) from None
+    if end - begin > _LONGEST:
+        raise KeyFileError("certificate: expected it to be valid for at most a year", slug=slug)
     return Certificate(
         der=der,
         principal=principal,
-        spki=public_spki(public_key),
-        not_before=int(certificate.not_valid_before_utc.timestamp()),
-        not_after=int(certificate.not_valid_after_utc.timestamp()),
+        spki=public_spki(key),
+        not_before=int(begin.timestamp()),
+        not_after=int(end.timestamp()),
     )
 
 
@@ -224,8 +204,37 @@ _X509_ERRORS: Final = (
 )
 _REASONS: Final[dict[type[Exception], str]] = {
     InvalidSignature: "it is not signed by its own key",
-    x509.ExtensionNotFound: "expected basic constraints and alternative names",
+    x509.ExtensionNotFound: "expected alternative names",
 }
+_UNLIKE_OURS: Final = "expected one as `overlap init` makes it"
+_LONGEST: Final = datetime.timedelta(seconds=LIFETIME_S + BACKDATED_S)
+
+
+def _unsigned(
+    principal: str,
+    key: ec.EllipticCurvePublicKey,
+    serial: int,
+    begin: datetime.datetime,
+    end: datetime.datetime,
+) -> x509.CertificateBuilder:
+    """All of a certificate but its signature; TLS libraries find roots by the subject."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+    names = x509.SubjectAlternativeName(
+        [x509.UniformResourceIdentifier(spiffe_id(principal)), x509.DNSName(dns_name(principal))]
+    )
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return (
+        x509.CertificateBuilder(subject_name=subject, issuer_name=subject)
+        .public_key(key)
+        .serial_number(serial)
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        # With more than this, what the key has signed would pass in the handshake for a chain.
+        .add_extension(_SIGNS_ONLY, critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(names, critical=False)
+    )
 
 
 def _principal(names: x509.SubjectAlternativeName, slug: str) -> str:

@@ -93,12 +93,8 @@ class TrustedRoster:
         Raises:
             KeyFileError: Something does not hold (`bad-roster`).
         """
-        roster = self.roster
-        where = f"roster {roster.serial} of {roster.alliance}"
-        try:
-            verify_signature(self.alliance_key, Roster.NAME, roster.encode(), self.signature)
-        except VerifyError:
-            raise _bad(f"{where} is not signed with the alliance key") from None
+        self._verify_signature()
+        roster, where = self.roster, self._where
         _check_entries(roster, where)
         for entry in roster.principals:
             for spki in entry.certificates:
@@ -107,6 +103,16 @@ class TrustedRoster:
                 certificate = read_certificate(self.certificates[spki], slug=_SLUG)
                 if (certificate.spki, certificate.principal) != (spki, entry.name):
                     raise _bad(f"{where}: the certificate of {entry.name} is another's")
+
+    def _verify_signature(self) -> None:
+        try:
+            verify_signature(self.alliance_key, Roster.NAME, self.roster.encode(), self.signature)
+        except VerifyError:
+            raise _bad(f"{self._where} is not signed with the alliance key") from None
+
+    @property
+    def _where(self) -> str:
+        return f"roster {self.roster.serial} of {self.roster.alliance}"
 
     def to_file(self, kind: RosterFormat = "overlap-roster-file/1") -> bytes:
         """The bytes of a roster file or a join file; they hold no secret."""
@@ -132,7 +138,8 @@ def trusted_roster(
         alliance_key: 32 bytes; the one that the home remembers, unless this is its first roster.
         roster: The encoding.
         signature: 64 bytes.
-        certificates: DER; those that the roster does not list are left out.
+        certificates: DER; those that the roster does not list are left out. None is looked at
+            before the signature holds.
 
     Raises:
         KeyFileError: Something does not hold (`bad-roster`).
@@ -141,10 +148,15 @@ def trusted_roster(
         body = Roster.decode(roster)
     except PeerProtocolError as error:
         raise _bad(error.message) from None
+    TrustedRoster(alliance_key, body, signature, {})._verify_signature()
     listed = {spki for entry in body.principals for spki in entry.certificates}
     by_spki: dict[bytes, bytes] = {}
     for der in certificates:
-        spki = read_certificate(der, slug=_SLUG).spki
+        try:
+            spki = read_certificate(der, slug=_SLUG).spki
+        except KeyFileError:
+            # Whoever passes a roster on could else make it useless. A listed one is missed below.
+            continue
         if spki in listed and by_spki.setdefault(spki, der) != der:
             raise _bad(f"roster {body.serial} comes with two certificates for one key")
     trusted = TrustedRoster(alliance_key, body, signature, MappingProxyType(by_spki))

@@ -2,6 +2,7 @@
 """A server's life: its port, its roster, how much it takes on, and how it ends."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from transport.support import (
@@ -16,7 +17,7 @@ from transport.support import (
     trusted,
 )
 
-from psi.errors import LocalProtocolError, PsiError, RefusedError, UsageError
+from psi.errors import LocalProtocolError, PsiError, RefusedError, TransportError, UsageError
 from psi.protocol.admission import Caller
 from psi.transport.client import PeerChannel
 from psi.transport.server import PairwiseGrpcServer
@@ -28,11 +29,11 @@ CITY = Member.make("city-hospital")
 ROSTER = trusted(ACME, BETA, CITY)
 
 
-def server(listen: str) -> PairwiseGrpcServer:
+def server(listen: str, identity: Member = BETA) -> PairwiseGrpcServer:
     return PairwiseGrpcServer(
         answerer=CountingAnswerer(),
         rosters=lambda: ROSTER,
-        identities=lambda: BETA,
+        identities=lambda: identity,
         listen=listen,
         now_ms=now_ms,
     )
@@ -47,6 +48,16 @@ def test_start_on_a_port_in_use_is_refused() -> None:
         second.stop(0)
     assert caught.value.slug == "port-in-use"
     assert running.address in caught.value.message
+
+
+def test_start_with_keys_that_tls_does_not_take_is_not_called_a_port_in_use() -> None:
+    """Else people look for what listens there, while their keys or the roster are at fault."""
+    mixed = replace(BETA, tls_key_pem=ACME.tls_key_pem)
+    broken = server("127.0.0.1:0", mixed)
+    with pytest.raises(TransportError, match="roster 6") as caught:
+        broken.start()
+    broken.stop(0)
+    assert caught.value.slug == "bad-roster"
 
 
 @pytest.mark.parametrize("listen", ["unix:/tmp/socket", "9497", "", "127.0.0.1:70000"])

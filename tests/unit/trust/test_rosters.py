@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A roster is trusted only if all of it holds under the alliance key."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -124,9 +125,25 @@ def test_trusted_roster_with_two_certificates_for_one_key_refuses() -> None:
         sign_roster(body, SIGNER, ders)
 
 
-def test_trusted_roster_with_a_damaged_certificate_refuses() -> None:
-    with refused("bad-roster", "certificate"):
+def test_trusted_roster_with_a_damaged_certificate_leaves_it_out() -> None:
+    """Who passes a roster on must not be able to make it useless by adding to it."""
+    ders = [b"x", *DERS.values()]
+    trusted = trusted_roster(SIGNER.public_key, ROSTER.encode(), TRUSTED.signature, ders)
+    assert set(trusted.certificates.values()) == set(DERS.values())
+    with refused("bad-roster", "without the certificate of acme-corp"):
         trusted_roster(SIGNER.public_key, ROSTER.encode(), TRUSTED.signature, [b"x"])
+
+
+def test_trusted_roster_with_a_wrong_signature_reads_no_certificate() -> None:
+    """Only what the alliance signed may cost time, or reach a parser."""
+
+    def certificates() -> Iterator[bytes]:
+        raise AssertionError("a certificate was looked at")
+        yield b""
+
+    signature = Signer(bytes([9]) * 32).sign("Roster", ROSTER.encode())
+    with refused("bad-roster", "not signed with the alliance key"):
+        trusted_roster(SIGNER.public_key, ROSTER.encode(), signature, certificates())
 
 
 def test_roster_with_two_certificates_of_a_principal_is_trusted() -> None:
