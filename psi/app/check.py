@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from psi.app.asking import ask_parts, fetch_table
+from psi.app.auditing import Auditor
 from psi.app.clock import Clock, rfc3339
 from psi.app.events import Events
 from psi.app.member import Member
@@ -129,7 +130,7 @@ def run_check(
     started_ms = clock.now_ms()
     member = Member.open(request.home, request.unlock)
     member.require_valid_certificate(clock.now_s)
-    peer = peer_of(member, request.peer)
+    peer = peer_of(member, request.peer, clock.now_s)
     found = read_own_set(member, request.paths, request.options, events, request.stdin)
     check_own_set(member, found.values, found.report)
     watch.lap("reading")
@@ -137,13 +138,15 @@ def run_check(
         announce(member, peer.name, len(found), None, events)
         return None
     database = open_client_state(member.home.state / "client.sqlite3")
+    auditor = Auditor.open(member.home, member.identity, clock.now_ms)
     try:
         runs = RunStore(database, member.home.state / "runs", member.sealer)
         runs.drop_expired(started_ms)
         busy = f"another check with {peer.name} is running; this one waits"
         with runs.locked(peer.name, lambda: events.note("", busy)) as run:
             check = _Check(
-                request, events, clock, member, peer, found, run, SqlitePins(database), watch
+                *(request, events, clock, member, peer, found, run, SqlitePins(database)),
+                *(watch, auditor),
             )
             session = check.run()
             result = build_result(
@@ -165,6 +168,7 @@ def run_check(
             drop_expired(member.home, keep_s, clock.now_s)
             return CheckReport(result=result, saved=saved, kept_for_s=keep_s)
     finally:
+        auditor.close()
         database.close()
 
 
@@ -182,7 +186,9 @@ class _Check:
         run: PeerRun,
         pins: SqlitePins,
         watch: _Stopwatch,
+        auditor: Auditor,
     ) -> None:
+        self._auditor = auditor
         self._request = request
         self._events = events
         self._clock = clock
@@ -208,12 +214,16 @@ class _Check:
         with channel:
             try:
                 session = self._open(channel, status)
+                self._auditor.run_opened(
+                    self._peer.name, session.session_id, self._bucket, resumed=self.resumed
+                )
                 self._watch.lap("opening")
                 ask_parts(session, channel, self._run.keep_part, self._events)
                 self._watch.lap("asking")
                 fetch_table(session, channel, self._events)
                 self._watch.lap("fetching")
                 session.receive_receipt(channel.close(session.close()))
+                self._auditor.released(self._peer.name, session.receipt)
                 self.moved = {"sent": channel.sent_bytes, "received": channel.received_bytes}
                 return session
             except InternalError:
@@ -222,6 +232,8 @@ class _Check:
             except PsiError as error:
                 if error.slug in _ENDS_THE_RUN:
                     self._run.erase()
+                if error.outcome.end != "storage-fault":
+                    self._auditor.run_failed(self._peer.name, error.slug)
                 if self._evidence_file is not None and error.hint is not None:
                     error.hint = error.hint.replace("FILE", str(self._evidence_file))
                 raise
@@ -238,9 +250,10 @@ class _Check:
             channel.disconnect()
             # That roster may be the one that lists the keys which a rotation has made.
             self._member = self._member.renewed()
+            self._auditor.roster_changed(self._member.roster)
             serial = self._member.roster.roster.serial
             self._events.note("roster", f"version {serial} taken over from {self._peer.name}")
-            self._peer = peer_of(self._member, self._peer.name)
+            self._peer = peer_of(self._member, self._peer.name, self._clock.now_s)
             channel = self._channel()
             return channel, channel.status()
         except BaseException:
@@ -358,7 +371,10 @@ class _Check:
                 return self._begin_once(channel)
             except UnreachableError as error:
                 waited_s = self._clock.monotonic() - started
-                if error.slug != "busy" or waited_s >= self._timeout_s:
+                # Only who says when to come back has seen the hello and opened nothing; from
+                # any other failure it may have been charged, and then it must not be forgotten.
+                put_off = error.slug == "busy" and "retry_after_ms" in error.detail
+                if not put_off or waited_s >= self._timeout_s:
                     raise
                 self._run.erase()
 
@@ -408,6 +424,7 @@ class _Check:
 
     def _keep_evidence(self, evidence: Evidence) -> None:
         self._evidence_file = self._keep(evidence)
+        self._auditor.evidence_kept(evidence, self._evidence_file.name)
 
     def _set_budget(self, status: Status, *, charged: int) -> None:
         self.budget = {

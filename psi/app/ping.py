@@ -28,12 +28,13 @@ def ping_peer(
         PsiError: The home can't be used, or the roster has no such peer.
     """
     member = Member.open(home, unlock)
-    peer = peer_of(member, name)
+    clock = clock or Clock()
+    peer = peer_of(member, name, clock.now_s)
     yield from ping(
         peer=peer,
         identity=member.identity,
         trusted=member.roster,
         profile=member.profile,
-        now_ms=(clock or Clock()).now_ms,
+        now_ms=clock.now_ms,
         address=address or member.config.address_of(peer.name, peer.address),
     )

@@ -6,6 +6,7 @@ SIGTERM and Ctrl-C end it gracefully, SIGHUP has policy, roster and set read ane
 that can't be used leaves the old one in force.
 """
 
+import hashlib
 import logging
 import secrets
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Final
 
+from psi.app.auditing import Auditor
 from psi.app.clock import Clock
 from psi.app.events import Events, SilentEvents
 from psi.app.join import LEDGER_FILE
@@ -23,7 +25,7 @@ from psi.app.live import LiveAnswerer
 from psi.app.member import Member
 from psi.app.reading import check_own_set, read_own_set
 from psi.app.receipts import keep_receipt
-from psi.errors import PsiError
+from psi.errors import SLUGS, PsiError
 from psi.indicators import PackedValues, ReadOptions
 from psi.protocol.admission import Rules
 from psi.protocol.evidence import Evidence
@@ -45,7 +47,9 @@ __all__ = ["MemberServer", "ServeRequest", "run_server"]
 
 _log: Final = logging.getLogger("overlap")
 _STOP_GRACE_S: Final = 10.0
-_HOUSEKEEPING_S: Final = 30.0
+# As often as the audit log must be signed.
+_TICK_S: Final = 1.0
+_TICKS_A_HOUSEKEEPING: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,8 @@ class MemberServer:
         self._tables.publish(values.data, values.offsets, self._member.profile.digest())
         self.bucket = bucket_for(len(values))
         self._keep = keep_evidence(home.evidence)
+        self._auditor = Auditor.open(home, self._member.identity, clock.now_ms, say=True)
+        self._told: set[bytes] = set()
         self._switching = threading.Lock()
         self._keys, self._answerer = self._answering()
         # An epoch may have ended while no server ran.
@@ -99,7 +105,7 @@ class MemberServer:
             identities=lambda: self._member.identity,
             listen=request.listen or self._member.config.listen,
             now_ms=clock.now_ms,
-            on_refusal=_log_refusal,
+            on_refusal=self._refused,
         )
 
     @property
@@ -119,7 +125,13 @@ class MemberServer:
 
     def start(self) -> int:
         """Begin to answer; returns the port."""
-        return self._grpc.start()
+        port = self._grpc.start()
+        configuration = self._member.home.config_path
+        digest = hashlib.sha256(
+            configuration.read_bytes() if configuration.exists() else b""
+        ).hexdigest()
+        self._auditor.started(self._member, self.bucket, digest)
+        return port
 
     def reload(self) -> None:
         """
@@ -135,6 +147,7 @@ class MemberServer:
         self._tables.publish(values.data, values.offsets, member.profile.digest())
         self._use(member)
         self.bucket = bucket_for(len(values))
+        self._auditor.reloaded(member, self.bucket)
 
     def keep_house(self) -> None:
         """Once in a while: erase what an ended period leaves behind."""
@@ -143,24 +156,36 @@ class MemberServer:
             return
         try:
             self._keep_receipts()
-            self._member.master(epoch)
+            self._master(epoch)
             self._keys.forget_before(epoch)
             self._tables.forget_before(epoch)
             self._ledger.forget_before(epoch, self._clock.now_ms())
+            self._auditor.period_begun(epoch)
         except PsiError as error:
             # Tried again at the next round: what an ended period left must go.
             _log.error("can't erase what the last period left: %s [%s]", error, error.slug)
         else:
             self._clean_epoch = epoch
 
+    def tick(self) -> None:
+        """Once a second: what must not wait longer."""
+        self._auditor.tick()
+
     # ---- told by `LiveAnswerer`
 
     def opened(self, hello: Signed[ClientHello], answer: ServerAnswer) -> None:
-        """A session was charged."""
+        """A session was charged: it is in the audit log before it is answered."""
+        session_id = answer.hello.body.session_id or b""
+        if session_id not in self._told:
+            self._auditor.opened(hello, answer)
+            self._told.add(session_id)
 
     def closed(self, receipt: Signed[Close]) -> None:
         """Keep the receipt as a file; if that fails now, `keep_house` does it later."""
         record = self._ledger.session(receipt.body.session_id)
+        if record is not None and receipt.body.transcript not in self._told:
+            self._auditor.closed(record.client, receipt)
+            self._told.add(receipt.body.transcript)
         try:
             if record is not None:
                 self._keep_receipt(record)
@@ -178,12 +203,31 @@ class MemberServer:
     def stop(self) -> None:
         """Let calls in flight finish, then close everything."""
         self._grpc.stop(_STOP_GRACE_S)
+        self._end_audit()
         self._tables.close()
         self._ledger.close()
+
+    def _end_audit(self) -> None:
+        try:
+            self._auditor.stopped()
+        except PsiError as error:
+            _log.error("can't write the audit log: %s [%s]", error, error.slug)
+        self._auditor.close()
+
+    def _refused(self, caller: str | None, method: str, slug: str) -> None:
+        try:
+            if SLUGS[slug].end == "storage-fault":
+                self._auditor.storage_failed(slug)
+            self._auditor.refused(caller, method.rpartition("/")[2], slug)
+        except PsiError as error:
+            _log.error("can't write the audit log: %s [%s]", error, error.slug)
 
     # A reload replaces the member as a whole, so these look it up at every call.
 
     def _master(self, epoch: int) -> bytes:
+        # A master goes forward only: a clock far ahead must not turn it. Our certificate bounds
+        # how far that can be.
+        self._member.require_valid_certificate(self._clock.now_s)
         return self._member.master(epoch)
 
     def _rules(self) -> Rules:
@@ -204,6 +248,7 @@ class MemberServer:
         self._member = member
         if changed:
             self._keys, self._answerer = self._answering()
+            self._auditor.keys_rotated("in use", new.spki)
             _log.info("new keys are in use, certificate to %s", _end_of(member))
 
     def _answering(self) -> tuple[ServerKeys, PairwiseServer]:
@@ -242,15 +287,11 @@ class MemberServer:
 
     def _keep_evidence(self, evidence: Evidence) -> None:
         path = self._keep(evidence)
-        _log.error("%s: %s; evidence in %s", evidence.accused, evidence.kind, path.name)
+        self._auditor.evidence_kept(evidence, path.name)
 
 
 def _end_of(member: Member) -> str:
     return date(validity(member.identity.certificate_der)[1])
-
-
-def _log_refusal(caller: str | None, method: str, slug: str) -> None:
-    _log.info("refused %s of %s: %s", method, caller or "a stranger", slug)
 
 
 def run_server(
@@ -280,15 +321,19 @@ def run_server(
     server = MemberServer(request, events or SilentEvents(), clock or Clock())
     try:
         on_ready(server, server.start())
+        rounds = 0
         while True:
-            wake.wait(_HOUSEKEEPING_S)
+            wake.wait(_TICK_S)
             wake.clear()
             pending, asked[:] = asked[:], []
             if any(number != signal.SIGHUP for number in pending):
                 return
             if pending:
                 _reload(server)
-            server.keep_house()
+            server.tick()
+            rounds += 1
+            if pending or rounds % _TICKS_A_HOUSEKEEPING == 0:
+                server.keep_house()
     finally:
         server.stop()
 

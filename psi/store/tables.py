@@ -15,6 +15,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from psi.crypto.voprf import Offsets, evaluate
 from psi.encoding import lp
 from psi.errors import RefusedError, StorageError
 from psi.protocol.server_keys import ServerKey
+from psi.protocol.sizes import bucket_for
 from psi.protocol.table import MAX_TAG_LENGTH, session_table
 from psi.protocol.tables import FrozenTags
 from psi.store._files import explained, private_directory, read_private, write_private
@@ -245,18 +247,19 @@ class TableStore:
                 job.future.result()
                 job = None
             if job is None:
-                job = self._jobs[at] = _Job(left=frozen.n_values)
+                job = self._jobs[at] = _Job(left=bucket_for(frozen.n_values))
                 job.future = self._worker.submit(self._run, job, at, key, frozen)
-            left = sum(job.left for job in self._jobs.values())
-            estimate_ms = round(left * self._us_per_value / 1000)
+            # From the bucket, which the client learns anyway: a time made from the set would tell
+            # its size. Nor does it tell of other clients who wait.
+            estimate_ms = round(job.left * self._us_per_value / 1000)
         raise _busy(min(_MAX_RETRY_MS, max(_MIN_RETRY_MS, estimate_ms)))
 
     def _run(self, job: _Job, at: _At, key: ServerKey, frozen: _FrozenSet) -> None:
         parts: list[bytes] = []
-        for first in range(0, frozen.n_values, SLICE_VALUES):
+        for first, count in _slices(frozen.n_values):
             if job.stopped:
                 return
-            offsets = frozen.offsets[first : first + SLICE_VALUES + 1]
+            offsets = frozen.offsets[first : first + count + 1]
             started = time.perf_counter()
             parts.append(
                 evaluate(
@@ -271,7 +274,7 @@ class TableStore:
             if n_values >= _MEASURED_VALUES:
                 self._us_per_value = (time.perf_counter() - started) * 1e6 / n_values
             job.left -= n_values
-        tags = b"".join(parts)
+        tags = b"".join(parts)[: frozen.n_values * MAX_TAG_LENGTH]
         # On disk before a session can be opened on them: a restart must not lose them.
         write_private(self._folder / at.file_name, _file_digest(key, frozen.digest, tags), tags)
         with self._lock:
@@ -309,6 +312,22 @@ class TableStore:
         with explained(self._folder):
             for at in unused:
                 (self._folder / at.file_name).unlink(missing_ok=True)
+
+
+def _slices(n_values: int) -> Iterator[tuple[int, int]]:
+    """
+    First value and count of each slice of the work, as long as the bucket would take.
+
+    When a list is ready must not tell the set's size, so what the bucket has beyond the set is
+    made of the set's values once more; it comes last, and is cut off.
+    """
+    for first in range(0, n_values, SLICE_VALUES):
+        yield first, min(SLICE_VALUES, n_values - first)
+    surplus = bucket_for(n_values) - n_values if n_values else 0
+    while surplus:
+        count = min(SLICE_VALUES, n_values, surplus)
+        yield 0, count
+        surplus -= count
 
 
 def _at(key: ServerKey, version: int) -> _At:

@@ -33,9 +33,11 @@ _BOTH: Final[Options] = (
 SERVER_OPTIONS: Final[Options] = (
     *_BOTH,
     ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
-    ("grpc.max_concurrent_streams", 16),
+    # A client has four calls in flight; more would only hold threads.
+    ("grpc.max_concurrent_streams", 8),
     ("grpc.max_connection_idle_ms", 300_000),
-    ("grpc.max_connection_age_ms", 3_600_000),
+    # A member that holds calls open without sending them is cut off in the end.
+    ("grpc.max_connection_age_ms", 900_000),
     ("grpc.max_connection_age_grace_ms", 30_000),
     ("grpc.server_handshake_timeout_ms", 10_000),
     # About 60 KB each; enough for every member of an alliance many times over.

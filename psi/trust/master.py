@@ -63,7 +63,8 @@ def load_master(home: Home, unlock: UnlockSource, alliance: str, epoch: int) -> 
                 f"the clock is behind: it says period {epoch}, "
                 f"and this home has already begun period {stored}",
                 slug="clock-skew",
-                hint="`timedatectl`",
+                hint="`timedatectl`; if the clock was ahead before, move state/master.sealed away "
+                "and join again: nothing is answered until the next period",
             )
         if epoch > stored:
             for _ in range(epoch - stored):

@@ -22,6 +22,7 @@ from psi.crypto.voprf import evaluate, pack
 from psi.errors import RefusedError, StorageError
 from psi.protocol.messages import Signed
 from psi.protocol.server_keys import ServerKey
+from psi.protocol.sizes import bucket_for
 from psi.protocol.tables import FrozenTags, Tables
 from psi.store import tables as tables_module
 from psi.store.ledger import SqliteLedger
@@ -119,27 +120,45 @@ def test_latest_for_two_clients_and_epochs_differs(store: TableStore) -> None:
     assert [built(store, at).tags for at in keys] == [expected(A, at) for at in keys]
 
 
-def test_retry_estimate_grows_with_what_is_left(
+def test_retry_estimate_is_of_the_bucket_and_of_nobody_else(
     store: TableStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, started = threading.Event(), threading.Event()
+    """Neither the size of the set nor who else is waiting can be read from it."""
+    go = threading.Event()
 
     def blocked(*args: object, **kwargs: object) -> bytes:
-        started.set()
         assert go.wait(30)
         return bytes(16)
 
     monkeypatch.setattr(tables_module, "evaluate", blocked)
-    publish(store, [b"ip:%d" % number for number in range(20_000)])
     delays = []
-    for client in ("acme", "acme", "city", *(f"peer-{number}" for number in range(15))):
-        with pytest.raises(RefusedError) as busy:
-            store.latest(key(client))
-        delays.append(busy.value.detail["retry_after_ms"])
-        assert started.wait(30)
-    assert delays[:3] == [800, 800, 1600]  # 40 us a value, and one builds after the other
-    assert delays[-1] == 10_000
+    for n_values in (17_000, 20_480):  # both are shown as 20,480
+        publish(store, [b"ip:%d" % number for number in range(n_values)])
+        for client in ("acme", "city", "dock"):
+            with pytest.raises(RefusedError) as busy:
+                store.latest(key(client))
+            delays.append(busy.value.detail["retry_after_ms"])
+    assert delays == [819] * 6  # 40 us each
     go.set()
+
+
+@pytest.mark.parametrize("n_values", [1, 1023, 1024, 1025, 1200])
+def test_list_takes_as_many_evaluations_as_its_bucket(
+    store: TableStore, monkeypatch: pytest.MonkeyPatch, n_values: int
+) -> None:
+    """When a list is ready does not tell the set's size."""
+    done: list[int] = []
+
+    def counted(*args: object, **kwargs: object) -> bytes:
+        made = evaluate(*args, **kwargs)  # type: ignore[arg-type]
+        done.append(len(made) // 16)
+        return made
+
+    monkeypatch.setattr(tables_module, "evaluate", counted)
+    texts = [b"ip:%d" % number for number in range(n_values)]
+    publish(store, texts)
+    assert built(store, key()).tags == expected(texts, key())
+    assert sum(done) == bucket_for(n_values)
 
 
 def test_publish_counts_versions_over_restarts(
@@ -361,8 +380,9 @@ def test_many_threads_asking_build_once(store: TableStore, monkeypatch: pytest.M
     calls: list[int] = []
 
     def counted(*args: object, **kwargs: object) -> bytes:
-        calls.append(1)
-        return evaluate(*args, **kwargs)  # type: ignore[arg-type]
+        made = evaluate(*args, **kwargs)  # type: ignore[arg-type]
+        calls.append(len(made) // 16)
+        return made
 
     monkeypatch.setattr(tables_module, "evaluate", counted)
     publish(store, A)
@@ -382,7 +402,7 @@ def test_many_threads_asking_build_once(store: TableStore, monkeypatch: pytest.M
         thread.join(30)
     assert {tags.tags for tags in found} == {expected(A, key())}
     assert len(found) == 8
-    assert len(calls) == 1
+    assert sum(calls) == bucket_for(len(A))
 
 
 def test_reprs_show_no_tag_and_no_value(store: TableStore) -> None:
