@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times and durations as people read them. Counts, shares and bytes are in `psi.results.text`."""
+"""
+Times and durations as people read them. Counts, shares and bytes are in `psi.results.text`.
+
+Every number is allowed, since peers and rosters send them.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +26,12 @@ __all__ = [
 _UNITS: Final = ((86_400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
 
 
+# The year 9999; datetime ends there.
+_LAST: Final = 253_402_300_799
+
+
 def _utc(unix_s: float) -> datetime:
-    return datetime.fromtimestamp(unix_s, UTC)
+    return datetime.fromtimestamp(min(max(0, unix_s), _LAST), UTC)
 
 
 def moment(unix_s: float) -> str:

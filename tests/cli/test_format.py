@@ -59,3 +59,16 @@ def test_deadlines_expect_how_long_beside_them() -> None:
     )
     assert (in_time(0.5), in_time(-9), in_time(7.9)) == ("now", "now", "in 7 s")
     assert (ago(3 * 86_400 + 5), ago(17), ago(0)) == ("3 days ago", "17 s ago", "0 s ago")
+
+
+@given(st.integers(-(2**64), 2**64))
+def test_points_in_time_of_any_number_expect_a_text(unix_s: int) -> None:
+    """Peers and rosters send them; they must not turn an error report into a bug."""
+    for shown in (moment(unix_s), clock(unix_s), date(unix_s), day(unix_s), rfc3339(unix_s)):
+        assert re.search(r"\d\d[:-]\d\d", shown)
+    assert renewal(unix_s, MONDAY).endswith(")")
+
+
+def test_points_in_time_outside_of_the_calendar_expect_its_ends() -> None:
+    assert date(2**63) == "9999-12-31"
+    assert rfc3339(-1) == "1970-01-01T00:00:00Z"

@@ -153,6 +153,21 @@ def test_failure_with_detail_expect_it_in_json_with_times_and_with_v(
     assert "detail" not in overlap("act").stderr
 
 
+def test_failure_with_a_time_outside_of_the_calendar_expect_the_same_error(
+    act: Callable[[Callback], None],
+) -> None:
+    """Peers send these times: none of them may turn a refusal into a bug."""
+
+    def fail() -> None:
+        raise LimitError("used up", detail={"renews_at": 2**63})
+
+    act(fail)
+    ended = overlap("act", "--json")
+    shown = json.loads(ended.stderr.splitlines()[-1])
+    assert (shown["error"], shown["renews_at"]) == ("budget-exhausted", "9999-12-31T23:59:59Z")
+    assert ended.exit_code == 4
+
+
 def test_failure_with_foreign_characters_expect_escapes(act: Callable[[Callback], None]) -> None:
     def fail() -> None:
         raise PsiError("file \x1b[2J\u202e", slug="usage")
