@@ -40,7 +40,8 @@ def demo(
     from psi.app.demo import DemoRequest, run_demo
 
     request = DemoRequest(
-        command=(sys.executable, "-m", "psi_cli"),
+        # -P: without it a click.py in the current folder would be run.
+        command=(sys.executable, "-P", "-m", "psi_cli"),
         member_a=member_a,
         member_b=member_b,
         client_flags=_flags(settings),
