@@ -140,8 +140,7 @@ def _read(path: Path, size: int = -1) -> bytes:
 
 def _checked(data: bytes, kind: type[_S], name: str) -> _S:
     try:
-        # Not msgspec alone: it takes no lone surrogate, which stands for a byte that was no UTF-8.
-        stored = msgspec.convert(json.loads(data), kind)
+        stored = _decoded(data, kind)
         datetime.fromisoformat(stored.started_at).astimezone(UTC)
     except msgspec.ValidationError as error:
         # msgspec names the type and the place, never the value.
@@ -151,6 +150,16 @@ def _checked(data: bytes, kind: type[_S], name: str) -> _S:
     if stored.format != RESULT_FORMAT:
         raise _damaged(name, f"expected the format {RESULT_FORMAT}")
     return stored
+
+
+def _decoded(data: bytes, kind: type[_S]) -> _S:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # It takes no lone surrogate, which stands for a byte that was no UTF-8; json does, slowly.
+        return msgspec.convert(json.loads(data), kind)
 
 
 def _damaged(name: str, why: str) -> StorageError:
