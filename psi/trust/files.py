@@ -12,8 +12,9 @@ import os
 import secrets
 import shlex
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,16 +23,22 @@ from psi.errors import KeyFileError, StorageError
 __all__ = [
     "MAX_FILE_BYTES",
     "check_private_directory",
+    "explained",
+    "make_folders",
     "make_private_directory",
+    "open_private",
     "read_plain",
     "read_private",
     "sync_directory",
+    "write_new_private",
     "write_plain",
     "write_private",
 ]
 
 # No file of a home or of an enrolment comes near this; it bounds what a wrong path makes us read.
 MAX_FILE_BYTES: Final = 4 * 2**20
+# Writing one takes a moment; what is this old was left by a crash.
+_STALE_S: Final = 3_600
 
 
 def read_private(path: Path, *, shown: str | None = None, root_may_own: bool = False) -> bytes:
@@ -50,14 +57,33 @@ def read_private(path: Path, *, shown: str | None = None, root_may_own: bool = F
     name = str(path) if shown is None else shown
     # O_NONBLOCK: a pipe put in the file's place must not make us wait.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with _explained("read", path, name):
+    with explained("read", path, name):
         descriptor = os.open(path, flags)
     try:
         _check_private(os.fstat(descriptor), path, name, root_may_own=root_may_own)
-        with _explained("read", path, name), os.fdopen(descriptor, "rb", closefd=False) as file:
+        with explained("read", path, name), os.fdopen(descriptor, "rb", closefd=False) as file:
             return _bounded(file.read(MAX_FILE_BYTES + 1), name)
     finally:
         os.close(descriptor)
+
+
+def open_private(path: Path, *, shown: str) -> int:
+    """
+    A descriptor of a private file to read and to append to, 0600, made if it is not there.
+
+    Raises:
+        KeyFileError: It is a link, another user's, or open to others.
+        StorageError: It can't be opened.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with explained("open", path, shown):
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        _check_private(os.fstat(descriptor), path, shown, root_may_own=False)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def read_plain(path: Path) -> bytes:
@@ -68,7 +94,7 @@ def read_plain(path: Path) -> bytes:
         KeyFileError: It is missing or too large.
         StorageError: It can't be read.
     """
-    with _explained("read", path, str(path)), path.open("rb") as file:
+    with explained("read", path, str(path)), path.open("rb") as file:
         return _bounded(file.read(MAX_FILE_BYTES + 1), str(path))
 
 
@@ -89,12 +115,34 @@ def write_private(path: Path, data: bytes, *, wipe_old: bool = False) -> None:
     try:
         _replace(path, data, 0o600)
         if old is not None:
-            with _explained("write", path, str(path)):
+            with explained("write", path, str(path)):
                 os.pwrite(old, bytes(os.fstat(old).st_size), 0)
                 os.fsync(old)
     finally:
         if old is not None:
             os.close(old)
+
+
+def write_new_private(path: Path, data: bytes) -> bool:
+    """
+    Make a private file, durably, unless anything is there; whether it was made.
+
+    Of two processes that make one at the same time, one makes it and the other finds it whole.
+
+    Raises:
+        StorageError: It could not be written.
+    """
+    with explained("write", path, str(path)):
+        temporary = _write_temporary(path, data, 0o600)
+        try:
+            # A hard link, unlike a rename, does not replace what is there.
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_directory(path.parent)
+    return True
 
 
 def write_plain(path: Path, data: bytes) -> None:
@@ -107,6 +155,17 @@ def write_plain(path: Path, data: bytes) -> None:
     _replace(path, data, 0o644)
 
 
+def make_folders(path: Path) -> None:
+    """
+    Make a folder and those above it where they are missing, for us alone as far as made here.
+
+    Raises:
+        StorageError: One can't be made.
+    """
+    with explained("make", path, str(path)):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def make_private_directory(path: Path) -> None:
     """
     Make a directory that only we may enter, or take an existing one that already is so.
@@ -115,7 +174,7 @@ def make_private_directory(path: Path) -> None:
         KeyFileError: What is there is not a directory of ours that is closed to others.
         StorageError: It can't be made.
     """
-    with _explained("make", path, str(path)):
+    with explained("make", path, str(path)):
         path.mkdir(mode=0o700, exist_ok=True)
     check_private_directory(path)
 
@@ -128,7 +187,7 @@ def check_private_directory(path: Path, *, shown: str | None = None) -> None:
         KeyFileError: It is one of these, or missing.
     """
     name = str(path) if shown is None else shown
-    with _explained("read", path, name):
+    with explained("read", path, name):
         status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise _link(name)
@@ -188,24 +247,37 @@ def _bounded(data: bytes, name: str) -> bytes:
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
-    prefix = f".{path.name}."
-    with _explained("write", path, str(path)):
-        # What an earlier crash left may hold a sealed key that must not outlive its epoch.
-        for stale in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
-            stale.unlink(missing_ok=True)
-        temporary = path.with_name(f"{prefix}{secrets.token_hex(8)}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, mode)
+    with explained("write", path, str(path)):
+        temporary = _write_temporary(path, data, mode)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)
+
+
+def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
+    """A synced file beside `path`, under a name of its own."""
+    prefix = f".{path.name}."
+    # What an earlier crash left may hold a sealed key that must not outlive its epoch. A young one
+    # is another process's, about to be renamed.
+    for stale in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        with suppress(FileNotFoundError):
+            if time.time() - stale.lstat().st_mtime > _STALE_S:
+                stale.unlink()
+    temporary = path.with_name(f"{prefix}{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
 
 
 def sync_directory(path: Path) -> None:
@@ -219,7 +291,7 @@ def sync_directory(path: Path) -> None:
 
 def _open_to_wipe(path: Path) -> int | None:
     try:
-        with _explained("write", path, str(path)):
+        with explained("write", path, str(path)):
             return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except KeyFileError as missing:
         if missing.slug == "open-permissions":
@@ -228,8 +300,15 @@ def _open_to_wipe(path: Path) -> int | None:
 
 
 @contextmanager
-def _explained(verb: str, path: Path, name: str) -> Iterator[None]:
-    """Turn an error of the operating system into one that says what could not be done."""
+def explained(verb: str, path: Path, name: str) -> Iterator[None]:
+    """
+    Turn an error of the operating system into one that says what could not be done.
+
+    Args:
+        verb: What is done: read, write, make, lock.
+        path: With what.
+        name: Its name in messages.
+    """
     try:
         yield
     except FileNotFoundError:

@@ -19,6 +19,8 @@ from typing import Final, Literal
 from psi.errors import KeyFileError
 from psi.trust.files import (
     check_private_directory,
+    explained,
+    make_folders,
     make_private_directory,
     read_private,
     sync_directory,
@@ -140,15 +142,24 @@ class Home:
     def remove(self, relative: str) -> None:
         """Delete a file of this home, durably; one that is not there is no error."""
         path = self.path / relative
-        path.unlink(missing_ok=True)
-        sync_directory(path.parent)
+        with explained("delete", path, relative):
+            path.unlink(missing_ok=True)
+            sync_directory(path.parent)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes that share this home out; short, and not to be nested."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """
+        Keep other processes that share this home out; short, and not to be nested.
+
+        Raises:
+            KeyFileError: The home is gone.
+            StorageError: It can't be locked.
+        """
+        with explained("read", self.path, str(self.path)):
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with explained("lock", self.path, str(self.path)):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
@@ -161,11 +172,13 @@ def new_home(path: Path, kind: HomeKind, name: str, lock: LockRecord) -> Iterato
 
     Raises:
         KeyFileError: The path exists and is not an empty folder of ours (`home-exists`).
+        StorageError: A folder can't be made.
     """
     refuse_used(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     if path.is_dir() and not path.is_symlink():
-        path.chmod(0o700)
+        with explained("change", path, str(path)):
+            path.chmod(0o700)
     make_private_directory(path)
     for folder in _FOLDERS[kind]:
         make_private_directory(path / folder)
@@ -181,9 +194,11 @@ def refuse_used(path: Path) -> None:
 
     Raises:
         KeyFileError: There is something.
+        StorageError: The folder can't be read.
     """
-    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
-        return
+    with explained("read", path, str(path)):
+        if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
+            return
     if os.path.lexists(path / _MARKER):
         raise KeyFileError(
             f"there is an overlap home at {path} already",

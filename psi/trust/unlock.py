@@ -23,7 +23,7 @@ from psi.crypto.sealing import (
     passphrase_key,
 )
 from psi.errors import KeyFileError, UsageError, VerifyError
-from psi.trust.files import read_private, write_private
+from psi.trust.files import make_folders, read_private, write_new_private
 from psi.trust.formats import LockRecord
 from psi.trust.home import Home, HomeKind
 
@@ -53,13 +53,14 @@ class KeyFileUnlock:
 
         Raises:
             KeyFileError: What is there is no unlock file, or is open to others.
+            StorageError: It can't be made.
         """
-        if os.path.lexists(self.path):
-            self.key()
-            return False
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(self.path, secrets.token_hex(KEY_LENGTH).encode() + b"\n")
-        return True
+        if not os.path.lexists(self.path):
+            make_folders(self.path.parent)
+            if write_new_private(self.path, secrets.token_hex(KEY_LENGTH).encode() + b"\n"):
+                return True
+        self.key()
+        return False
 
     def key(self) -> bytes:
         """The 32 bytes of the file."""

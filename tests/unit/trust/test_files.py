@@ -16,6 +16,7 @@ from psi.trust.files import (
     make_private_directory,
     read_plain,
     read_private,
+    write_new_private,
     write_plain,
     write_private,
 )
@@ -153,13 +154,33 @@ def test_write_private_when_the_disk_refuses_keeps_the_old_file(
 
 
 def test_write_private_after_a_crash_removes_what_it_left(secret: Path) -> None:
-    (secret.parent / ".keys.sealed.0123456789abcdef.tmp").write_bytes(b"half")
-    (secret.parent / ".other.0123456789abcdef.tmp").write_bytes(b"not ours")
+    for name in (".keys.sealed.0123456789abcdef.tmp", ".other.0123456789abcdef.tmp"):
+        (secret.parent / name).write_bytes(b"half")
+        os.utime(secret.parent / name, (0, 0))
     write_private(secret, b"second")
     assert sorted(entry.name for entry in secret.parent.iterdir()) == [
         ".other.0123456789abcdef.tmp",
         "keys.sealed",
     ]
+
+
+def test_write_private_while_another_process_writes_leaves_its_file(secret: Path) -> None:
+    """It is about to be renamed: without it the other process fails, or loses its key."""
+    live = secret.parent / ".keys.sealed.0123456789abcdef.tmp"
+    live.write_bytes(b"the other's")
+    write_private(secret, b"second")
+    assert live.read_bytes() == b"the other's"
+
+
+def test_write_new_private_makes_the_file_once_and_then_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "unlock.key"
+    assert write_new_private(path, b"first")
+    assert not write_new_private(path, b"second")
+    assert read_private(path) == b"first"
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    assert not write_new_private(path, b"second")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["unlock.key"]
 
 
 def test_write_private_with_wipe_old_overwrites_the_old_content(secret: Path) -> None:

@@ -129,3 +129,18 @@ def test_find_home_prefers_option_then_environment_then_xdg(tmp_path: Path) -> N
     assert find_home(None, {"XDG_DATA_HOME": "/srv/data"}) == Path("/srv/data/overlap")
     for relative in ({}, {"XDG_DATA_HOME": ""}, {"XDG_DATA_HOME": "data"}):
         assert default_home(relative) == Path.home() / ".local/share/overlap"
+
+
+def test_locked_when_the_home_is_gone_is_no_bug(world: World) -> None:
+    world.init("acme-corp")
+    home = world.home("acme-corp")
+    home.path.rename(world.root / "elsewhere")
+    with refused("state-damaged", f"{home.path} is missing"), home.locked():
+        pass
+
+
+def test_new_home_below_a_file_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "folder" / "home"
+    with refused("storage-fault", "cannot make"), new_home(path, "principal", "a", LOCK):
+        pass

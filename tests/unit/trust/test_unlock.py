@@ -41,6 +41,26 @@ def test_unlock_file_is_64_hexadecimal_digits_for_us_alone(tmp_path: Path) -> No
     assert unlock.key() == before
 
 
+def test_ensure_when_another_process_made_the_file_meanwhile_takes_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home that was sealed under the file which is replaced would be locked for ever."""
+    unlock = KeyFileUnlock(tmp_path / "config" / "unlock.key")
+    # Both look before either writes.
+    looks, really = [False, False], os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: looks.pop() if looks else really(path))
+    assert unlock.ensure()
+    first = unlock.path.read_bytes()
+    assert not unlock.ensure()
+    assert unlock.path.read_bytes() == first
+
+
+def test_ensure_where_no_folder_can_be_made_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with refused("storage-fault", f"cannot make {tmp_path / 'file' / 'config'}"):
+        KeyFileUnlock(tmp_path / "file" / "config" / "unlock.key").ensure()
+
+
 def test_open_sealer_with_the_unlock_file_opens_what_was_sealed(world: World) -> None:
     home = make(world, world.unlock)
     sealed = open_sealer(home, world.unlock).seal("seed", b"secret")
