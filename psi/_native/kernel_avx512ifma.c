@@ -23,8 +23,8 @@ const struct psi_kernel psi_kernel_avx512ifma = {
     .mul = psi_mul_avx512ifma,
     .mul_base = psi_mul_base_portable,
     .add = psi_add_avx512ifma,
-    .weighted_sums = psi_weighted_sums_portable,
-    .weighted_sum = psi_weighted_sum_portable,
+    .weighted_sums = psi_weighted_sums_avx512ifma,
+    .weighted_sum = psi_weighted_sum_avx512ifma,
 };
 
 #endif

@@ -60,6 +60,9 @@ V_INLINE vec v_constant(const uint64_t *p) {
     return r;
 }
 V_INLINE vec v_load(const uint64_t p[LANES]) { return _mm512_loadu_si512(p); }
+V_INLINE vec v_load16(const uint16_t p[LANES]) {
+    return _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)p));
+}
 V_INLINE void v_store(uint64_t p[LANES], vec a) { _mm512_storeu_si512(p, a); }
 V_INLINE vec v_add(vec a, vec b) { return _mm512_add_epi64(a, b); }
 V_INLINE vec v_sub(vec a, vec b) { return _mm512_sub_epi64(a, b); }
@@ -123,6 +126,7 @@ V_INLINE vec v_all(uint64_t x) { V_EACH(x); }
 V_INLINE vec v_constant(const uint64_t *p) { return v_all(*p); }
 V_INLINE vec v_zero(void) { return v_all(0); }
 V_INLINE vec v_load(const uint64_t p[LANES]) { V_EACH(p[i]); }
+V_INLINE vec v_load16(const uint16_t p[LANES]) { V_EACH(p[i]); }
 V_INLINE void v_store(uint64_t p[LANES], vec a) { memcpy(p, a.x, sizeof a.x); }
 V_INLINE vec v_add(vec a, vec b) { V_EACH(a.x[i] + b.x[i]); }
 V_INLINE vec v_sub(vec a, vec b) { V_EACH(a.x[i] - b.x[i]); }

@@ -13,8 +13,12 @@
 #include "portable_operations.h"
 #include "vec_operations.h"
 
-/* Eight lanes cost what one does, which for one element is more than the portable kernel. */
+/*
+ * Eight lanes take as long as one, which is longer than the portable kernel takes for one element,
+ * or two of them where all the work is square roots, of which that takes two side by side.
+ */
 #define FEW 1
+#define FEW_ROOTS 2
 
 static psi_status at(size_t begin, psi_status bad) {
     return bad == PSI_GOOD ? PSI_GOOD : (psi_status)begin + bad;
@@ -68,6 +72,7 @@ static void output_block(block8 *b, uint8_t *out, size_t length, const psi_texts
 }
 
 psi_status psi_uniform_bytes_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode) {
+    if (texts->n <= FEW) return psi_uniform_bytes_portable(out, texts, mode);
     expander e;
     messages8 m;
     psi_expander(&e, texts, mode);
@@ -79,6 +84,7 @@ psi_status psi_uniform_bytes_avx512ifma(uint8_t *out, const psi_texts *texts, ui
 }
 
 psi_status psi_element_from_uniform_avx512ifma(uint8_t *out, const uint8_t *uniform, size_t n) {
+    if (n <= FEW_ROOTS) return psi_element_from_uniform_portable(out, uniform, n);
     block8 *b = block8_new(n);
     if (b == NULL) return PSI_NO_MEMORY;
     for (size_t begin = 0; begin < n; begin += b->n) {
@@ -91,6 +97,7 @@ psi_status psi_element_from_uniform_avx512ifma(uint8_t *out, const uint8_t *unif
 }
 
 psi_status psi_hash_to_group_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode) {
+    if (texts->n <= FEW_ROOTS) return psi_hash_to_group_portable(out, texts, mode);
     expander e;
     block8 *b = block8_new(texts->n);
     if (b == NULL) return PSI_NO_MEMORY;
@@ -107,6 +114,7 @@ psi_status psi_hash_to_group_avx512ifma(uint8_t *out, const psi_texts *texts, ui
 }
 
 psi_status psi_check_elements_avx512ifma(const uint8_t *elements, size_t n) {
+    if (n <= FEW_ROOTS) return psi_check_elements_portable(elements, n);
     psi_status bad = PSI_GOOD;
     block8 *b = block8_new(n);
     if (b == NULL) return PSI_NO_MEMORY;
@@ -120,6 +128,7 @@ psi_status psi_check_elements_avx512ifma(const uint8_t *elements, size_t n) {
 
 psi_status psi_blind_scalars_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode,
                                         const psi_blinds *blinds) {
+    if (texts->n <= FEW) return psi_blind_scalars_portable(out, texts, mode, blinds);
     expander e;
     block8 *b = block8_new(texts->n);
     if (b == NULL) return PSI_NO_MEMORY;
@@ -245,6 +254,7 @@ psi_status psi_mul_avx512ifma(uint8_t *out, const uint8_t *elements, const uint8
 #define ADDED 3
 
 psi_status psi_add_avx512ifma(uint8_t *out, const uint8_t *a, const uint8_t *b, size_t n) {
+    if (n <= FEW_ROOTS) return psi_add_portable(out, a, b, n);
     for (size_t begin = 0; begin < n; begin += ADDED * LANES) {
         const size_t rows = n - begin < ADDED * LANES ? n - begin : ADDED * LANES;
         ge8 p[ADDED], q[ADDED];

@@ -16,6 +16,8 @@ from reference.scalars import ORDER, inverse, scalar_bytes
 
 SIZES = (0, 1, 7, 8, 9, 17, 31, 257)
 MOST = 257
+ENOUGH_LANES = 25
+"""More than a kernel works on side by side, so that every place in a vector occurs."""
 LARGE_SIZES = (4095, 4096, 4097)
 CYCLE = 251
 """Batches repeat inputs with this prime period, so that swapped lanes show."""
