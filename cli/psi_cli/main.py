@@ -32,6 +32,7 @@ from psi_cli._print import OutputClosedError
 from psi_cli._settings import Settings, pass_settings
 from psi_cli._welcome import show_welcome
 from psi_cli.commands.alliance import alliance
+from psi_cli.commands.audit import audit
 from psi_cli.commands.check import check
 from psi_cli.commands.config import config
 from psi_cli.commands.demo import demo
@@ -76,7 +77,7 @@ def cli(settings: Settings, context: click.Context) -> None:
 
 for _command in (
     *(demo, init, join, inspect, ping, check, serve, result),
-    *(receipt, evidence, policy, keys, roster, alliance, config),
+    *(receipt, audit, evidence, policy, keys, roster, alliance, config),
 ):
     cli.add_command(_command)
 

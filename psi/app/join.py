@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from psi.app.auditing import Auditor
 from psi.errors import KeyFileError, RefusedError
 from psi.protocol.sizes import epoch_of
 from psi.store.ledger import SqliteLedger
@@ -103,9 +104,14 @@ def accept_join(home: Home, pending: PendingJoin, unlock: UnlockSource, now_ms: 
     create_master(home, unlock, roster.alliance, epoch_of(now_s, roster.epoch_seconds))
     # Made here, so that `serve` can tell a ledger that was lost from one that never was. Not when
     # the join is repeated: the ledger may be lost, and a new one would have every budget whole.
-    if not store.joined:
+    first = not store.joined
+    if first:
         SqliteLedger.create(home.state / LEDGER_FILE, identity.ledger_id).close()
     store.found(trusted)
+    if first:
+        auditor = Auditor.open(home, identity, lambda: now_ms)
+        auditor.joined(trusted)
+        auditor.close()
     entry = trusted.principal(home.name)
     return JoinReport(
         alliance=roster.alliance,

@@ -5,11 +5,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from psi.app.auditing import Auditor
 from psi.errors import KeyFileError
 from psi.trust.certificates import Certificate
 from psi.trust.files import read_plain, write_plain
 from psi.trust.home import Home
-from psi.trust.identity import own_request
+from psi.trust.identity import load_identity, own_request
 from psi.trust.requests import parse_request
 from psi.trust.roster_store import RosterStore
 from psi.trust.rotation import RotationKind, kind_of, pending_request, rotate
@@ -120,7 +121,12 @@ def rotate_keys(
             slug="output-exists",
             hint="move it away, or run this in another folder",
         )
+    waiting = pending_request(home)
     request = rotate(home, unlock, kind, now_ms)
+    if waiting is None or waiting.enrol != request.enrol:
+        auditor = Auditor.open(home, load_identity(home, unlock), lambda: now_ms)
+        auditor.keys_rotated("made", request.certificate.spki)
+        auditor.close()
     write_plain(file, request.to_file())
     return RotateReport(kind=kind, request_file=file, code=request.code)
 

@@ -215,6 +215,8 @@ class MemberServer:
         self._auditor.close()
 
     def _refused(self, caller: str | None, method: str, slug: str) -> None:
+        if slug == "busy":
+            return  # put off, not refused
         try:
             if SLUGS[slug].end == "storage-fault":
                 self._auditor.storage_failed(slug)

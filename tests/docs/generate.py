@@ -23,6 +23,7 @@ from psi.protocol import messages, sizes, states, structure  # noqa: E402
 from psi.protocol.structure import Structure  # noqa: E402
 from psi.transport import gate, options, refusals, slots  # noqa: E402
 from psi.trust import certificates, policy, rosters  # noqa: E402
+from psi.trust.audit_format import RECORD_TYPES  # noqa: E402
 
 __all__ = ["PARTS", "document_names", "parts_of", "rewritten"]
 
@@ -168,6 +169,13 @@ def default_policy() -> str:
     return f"```toml\n{policy.DEFAULT_POLICY}```\n"
 
 
+def audit_records() -> str:
+    """The types of records of the audit log."""
+    return _rows(
+        ("type", "what it says"), ((f"`{name}`", text) for name, text in RECORD_TYPES.items())
+    )
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "client-states": client_states,
     "server-states": server_states,
@@ -177,6 +185,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "ends": ends,
     "reasons": reasons,
     "default-policy": default_policy,
+    "audit-records": audit_records,
 }
 
 
