@@ -44,7 +44,9 @@ def confirm_code(
     """
     if code is not None:
         compare_code(whose, shown, code)
-    elif not yes and not confirm(settings, question, flag="--code CODE"):
+        return
+    about = f"{'code':10} {shown} for {whose}"
+    if not yes and not confirm(settings, question, flag="--code CODE", about=about):
         raise RefusedError(
             f"the code of {whose} was not confirmed; nothing was changed",
             slug="code-differs",

@@ -6,9 +6,10 @@ With `--json`, or where there is no terminal, nothing is asked: the error names 
 """
 
 import os
+import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,19 +22,25 @@ __all__ = ["ask_secret", "confirm"]
 _TERMINAL: Final = Path("/dev/tty")
 
 
-def confirm(settings: Settings, question: str, *, flag: str) -> bool:
+def confirm(settings: Settings, question: str, *, flag: str, about: str | None = None) -> bool:
     """
-    Ask a question whose answer is no unless it is yes.
+    Ask a question whose answer is no unless it is yes; what was typed before it does not count.
 
     Args:
         settings: With `--json` nobody is asked.
         question: Ends in a question mark.
         flag: What answers it for scripts, for instance "--yes".
+        about: A line that stdout shows above the question; where stdout leads elsewhere, it goes
+            to the terminal too.
 
     Raises:
         UsageError: Nobody can be asked.
     """
     with _terminal(settings, question, flag) as descriptor:
+        with suppress(termios.error):
+            termios.tcflush(descriptor, termios.TCIFLUSH)
+        if about is not None and not sys.stdout.isatty():
+            _write(descriptor, f"{escape(about)}\n")
         _write(descriptor, f"{escape(question)} [y/N] ")
         return _read_line(descriptor).strip().lower() in ("y", "yes")
 

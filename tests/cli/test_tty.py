@@ -23,6 +23,23 @@ try:
 except UsageError as error:
     print(error.message, error.hint)
 """
+TYPED_AHEAD = """
+import select
+from psi_cli._settings import Settings
+from psi_cli._tty import confirm
+print("ready", flush=True)
+select.select([0], [], [])
+print("answer", confirm(Settings(), "Did acme read you this code by phone?", flag="--yes"))
+"""
+REDIRECTED = """
+import os, sys
+from psi_cli._code import confirm_code
+from psi_cli._settings import Settings
+if sys.argv[1] == "away":
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+question = "Did acme read you this code by phone?"
+confirm_code(Settings(), "acme", "12345 67890", question, code=None, yes=False)
+"""
 SECRET = """
 from psi_cli._settings import Settings
 from psi_cli._tty import ask_secret
@@ -41,6 +58,24 @@ def test_question_on_a_terminal_expect_yes_only_when_it_is_typed(
     assert code == 0
     assert shown.startswith(r"Did acme\x1b[2J read you this code by phone? [y/N] ")
     assert shown.endswith(f"answer {answer}\n")
+
+
+def test_question_after_something_was_typed_expect_only_what_is_typed_then() -> None:
+    """A yes that was typed before the code was to be seen compares nothing."""
+    typed = [("ready", b"y\n"), ("[y/N] ", b"n\n")]
+    code, shown = run_script_on_terminal(TYPED_AHEAD, answers=typed)
+    assert code == 0
+    assert shown.endswith("answer False\n")
+
+
+@pytest.mark.parametrize("stdout", ["away", "here"])
+def test_question_about_a_code_expect_the_code_on_the_terminal_when_stdout_leads_elsewhere(
+    stdout: str,
+) -> None:
+    code, shown = run_script_on_terminal(REDIRECTED, stdout, answers=[("[y/N] ", b"y\n")])
+    assert code == 0
+    line = "code       12345 67890 for acme\n" if stdout == "away" else ""
+    assert shown.startswith(f"{line}Did acme read you this code by phone? [y/N] ")
 
 
 def test_passphrase_on_a_terminal_expect_it_is_not_shown() -> None:
