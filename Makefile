@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 NATIVE := $(wildcard psi/_native/*.[ch] psi/indicators/native/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint fmt type proto bench-ingest docs wheel bench-check clean
+.PHONY: help setup demo test check lint fmt type proto bench-ingest docs wheel constant-time bench-check clean
 
 help:
 	@echo "make demo   two members on this machine find their overlap (sets up first)"
@@ -54,11 +54,23 @@ proto: setup
 bench-ingest: setup
 	@$(BIN)/python -m psi_bench.ingest
 
+# What the kernels cost; writes benchmarks/out/kernel.json.
+bench-kernel: setup
+	@$(BIN)/python -m psi_bench.kernel
+
+# A million random operations, every kernel against the portable one.
+test-kernels: setup
+	@OVERLAP_TEST_OPERATIONS=1000000 $(BIN)/python -m pytest -q tests/kernel/test_kernels_agree.py
+
 docs: setup
 	@$(BIN)/python -m psi_cli._docs > docs/commands.md
 
 wheel: setup
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# Memcheck with poisoned secrets (Debian: apt-get install valgrind); about a minute.
+constant-time:
+	@bash tests/constant_time/run
 
 # N indicators on each side, half of them shared.
 N ?= 1048576

@@ -11,7 +11,10 @@
 
 static ge_affine table[ROWS][COLUMNS];
 
+/* Callers hold the interpreter's lock; readers do not, so the table is made once and then stays. */
 void psi_base_prepare(void) {
+    static int ready = 0;
+    if (ready) return;
     fe inverse[COLUMNS], running[COLUMNS];
     ge row[COLUMNS];
     ge p = {FE_BASE_X, FE_BASE_Y, FE_ONE, fe_mul(FE_BASE_X, FE_BASE_Y)};
@@ -26,6 +29,7 @@ void psi_base_prepare(void) {
         }
         for (int j = 0; j < 8; j++) p = ge_double(p);
     }
+    ready = 1;
 }
 
 /* digit * 256^row * G for a digit in [-8, 8]; reads the whole row. */

@@ -74,12 +74,28 @@ int call_scalars(call *c, PyObject *o, const char *name, size_t n, const uint8_t
     return 0;
 }
 
+/* Numbers of another type would be read as wrong positions, and silently as fewer texts. */
+static int are_offsets(PyObject *o) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(o, &view, PyBUF_ND | PyBUF_FORMAT) != 0) return 0;
+    const char *format = view.format == NULL ? "B" : view.format;
+    if (strchr("@=<", format[0]) != NULL && format[0] != 0) format++;
+    int raw = strcmp(format, "B") == 0 || strcmp(format, "b") == 0 || strcmp(format, "c") == 0;
+    int words = view.itemsize == sizeof(uint64_t) &&
+                (strcmp(format, "Q") == 0 || strcmp(format, "L") == 0);
+    PyBuffer_Release(&view);
+    if (raw || words) return 1;
+    PyErr_SetString(PyExc_TypeError, "offsets: expected bytes or 64-bit unsigned integers");
+    return 0;
+}
+
 int call_texts(call *c, PyObject *data, PyObject *offsets, PyObject *prefix, psi_texts *texts) {
     const uint8_t *raw;
     size_t size, entries;
     memset(texts, 0, sizeof *texts);
     if (!call_bytes(c, data, "data", &texts->data, &size) ||
-        !call_rows(c, offsets, "offsets", sizeof(uint64_t), &raw, &entries))
+        !call_rows(c, offsets, "offsets", sizeof(uint64_t), &raw, &entries) ||
+        !are_offsets(offsets))
         return 0;
     texts->prefix = (const uint8_t *)"";
     if (prefix != NULL && !call_bytes(c, prefix, "prefix", &texts->prefix, &texts->prefix_length))

@@ -29,6 +29,10 @@ _DOES_NOT_HOLD: Final = "the proof does not hold for this batch and key"
 
 def _seed(context: bytes, public_key: bytes, c: bytes, d: bytes) -> bytes:
     m = len(c) // ELEMENT_LENGTH
+    if len(public_key) != ELEMENT_LENGTH:
+        raise InputValidationError(
+            f"proof: expected a public key of {ELEMENT_LENGTH} bytes, got {len(public_key)}"
+        )
     if len(c) != len(d) or len(c) % ELEMENT_LENGTH or not 1 <= m <= MAX_BATCH:
         raise InputValidationError(
             f"proof: expected two batches of 1 to {MAX_BATCH} elements, "
@@ -65,10 +69,14 @@ def prove(
         c || s, 64 bytes.
 
     Raises:
-        InternalError: M is the identity, or the nonce is not usable; the session ends.
+        InputValidationError: A length is wrong, that of the randomness above all.
+        InternalError: M is the identity, or key or nonce are not usable; the session ends.
 
     Security: constant time in k and the nonce; the batch is public.
     """
+    if len(randomness) != 32:
+        raise InputValidationError(f"proof: expected 32 random bytes, got {len(randomness)}")
+    require_usable_scalar("proof", private_key)
     seed = _seed(context, public_key, c, d)
     m, bad = kernel.prove_sums(c, seed)
     if bad >= 0:

@@ -348,3 +348,11 @@ def test_environment_when_it_names_no_kernel_fails_the_import() -> None:
     assert "ImportError: OVERLAP_KERNEL: expected a kernel that this CPU can run" in result.stderr
     assert "portable" in result.stderr
     assert "got 'abacus'" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint32", "int64", "float64"])
+def test_offsets_of_another_type_are_refused(kind: str) -> None:
+    """Their bytes would be read as other positions, and silently as fewer texts."""
+    with pytest.raises(TypeError, match="64-bit unsigned"):
+        native.uniform_bytes(b"ab", np.array([0, 1, 2], dtype=kind), b"", 1)
+    assert len(native.uniform_bytes(b"ab", np.array([0, 1, 2], np.uint64), b"", 1)) == 128

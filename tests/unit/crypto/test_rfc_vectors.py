@@ -142,8 +142,16 @@ def test_batched_proof_of_odd_batches_is_refused() -> None:
             bdleq.prove(b"", key.private_key, key.public_key, bad_c, bad_d, bytes(32))
     with pytest.raises(DeserializeError):
         bdleq.prove(b"", key.private_key, key.public_key, c[:32] + IDENTITY, d, bytes(32))
+    for randomness in (b"", bytes(31)):  # a nonce without it could give the key away
+        with pytest.raises(InputValidationError, match="32 random bytes"):
+            bdleq.prove(b"", key.private_key, key.public_key, c, d, randomness)
+    with pytest.raises(InternalError):
+        bdleq.prove(b"", bytes(32), key.public_key, c, d, bytes(32))
     proof = bdleq.prove(b"here", key.private_key, key.public_key, c, d, bytes(32))
     bdleq.verify(b"here", key.public_key, c, d, proof)
+    for public_key in (b"", bytes(31), bytes(64)):
+        with pytest.raises(InputValidationError, match="public key"):
+            bdleq.verify(b"here", public_key, c, d, proof)
     with pytest.raises(VerifyError, match="64 bytes"):
         bdleq.verify(b"here", key.public_key, c, d, proof[:-1])
     with pytest.raises(VerifyError):
