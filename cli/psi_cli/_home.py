@@ -3,19 +3,21 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from psi.errors import KeyFileError
+from psi.errors import KeyFileError, PsiError
+from psi.trust.config import Config
 from psi.trust.home import Home, find_home
 from psi.trust.roster_store import RosterStore
 from psi.trust.unlock import KeyFileUnlock, PassphraseUnlock, UnlockSource, find_unlock_file
 from psi_cli._settings import Settings
 from psi_cli._tty import ask_secret
 
-__all__ = ["Stage", "home_path", "home_stage", "unlock_option", "unlock_source"]
+__all__ = ["Stage", "home_path", "home_stage", "protected_paths", "unlock_option", "unlock_source"]
 
 Stage = Literal["none", "alliance", "new", "joined"]
 
@@ -39,6 +41,19 @@ def home_stage(settings: Settings) -> Stage:
         if error.slug != "no-home":
             raise
         return "alliance" if (path / "requests").is_dir() else "none"
+
+
+def protected_paths(settings: Settings) -> list[Path]:
+    """
+    What no output may replace: the home, what opens it, and the files of the set in overlap.toml.
+
+    A home that can't be read is no failure here: whether it is needed, the command knows.
+    """
+    home = home_path(settings)
+    paths = [home, find_unlock_file(None, os.environ)]
+    with suppress(PsiError):
+        paths += map(Path, Config.load(home / "overlap.toml").set.paths)
+    return paths
 
 
 def unlock_option(function: Callable[..., Any]) -> Callable[..., Any]:

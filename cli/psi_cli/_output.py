@@ -13,6 +13,7 @@ from psi.results.files import OutputFile, check_output
 from psi.results.formats import FOR_IMPORT, FORMATS, Format, blocks, defanged, format_of, stream
 from psi.results.result import CheckResult
 from psi.results.table import MORE, TERMINAL_ROWS, headline, stream_table
+from psi_cli._home import protected_paths
 from psi_cli._print import stdout_width
 from psi_cli._settings import Settings
 
@@ -95,7 +96,7 @@ class Output:
 
         Args:
             settings: Of this call.
-            inputs: What is read, and is never written over.
+            inputs: What is read, and is never written over; nor is anything of the home.
             form, as_csv, output, force, defang, sightings, rows: As they were typed.
             default: The format when nothing says which.
 
@@ -114,6 +115,7 @@ class Output:
             )
         inputs = tuple(inputs)
         if output is not None:
+            inputs += tuple(protected_paths(settings))
             check_output(output, force=force, inputs=inputs)
         chosen: Format = "csv" if as_csv else form or ("json" if settings.json else default)
         if output is not None and not named:

@@ -284,3 +284,23 @@ def test_check_without_a_home_expect_no_home() -> None:
     ended: Any = overlap("check", "beta-bank", "feeds")
     assert ended.exit_code == 1
     assert "[no-home]" in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["unlock.key", "other.key"])
+def test_output_over_the_home_its_keys_or_the_configured_set_expect_refusal(
+    check: Check, peer: Peer, tmp_path: Path, option: str
+) -> None:
+    """`--force` is for an older result, not for what opens the home."""
+    config = tmp_path / "acme" / "overlap.toml"
+    config.write_text('set = { paths = ["feeds"] }')
+    (tmp_path / "feeds").mkdir()
+    for name in ("feeds/a.csv", "other.key"):
+        (tmp_path / name).write_text("keep")
+    targets = ["acme/home.json", "acme/state/x.csv", "feeds/a.csv", "unlock.key", option]
+    (tmp_path / "acme/state/x.csv").write_text("keep")
+    for name in targets:
+        before = (tmp_path / name).read_bytes()
+        ended = check("beta-bank", "--csv", "-o", name, "--force", "--unlock-file", option)
+        assert (ended.exit_code, peer.requests) == (2, []), name
+        assert "is one of the files that are read; it was not written" in ended.stderr
+        assert (tmp_path / name).read_bytes() == before

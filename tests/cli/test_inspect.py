@@ -161,3 +161,17 @@ def test_inspect_on_a_terminal_expect_lines_that_fit(tmp_path: Path) -> None:
     (row,) = (line for line in lines if line.startswith("private address"))
     assert "..." in row
     assert len(row) <= 100
+
+
+def test_rejected_over_a_file_of_the_home_expect_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, feed = tmp_path / "acme", tmp_path / "feed.csv"
+    monkeypatch.chdir(tmp_path)
+    assert overlap("init", "acme-corp", home=home).exit_code == 0
+    feed.write_text("198.51.100.7\n")
+    for target in (home / "home.json", tmp_path / "unlock.key"):
+        before = target.read_bytes()
+        ended = overlap("inspect", feed, "--rejected", target, "--force", home=home)
+        assert ended.exit_code == 2
+        assert target.read_bytes() == before

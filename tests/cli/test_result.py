@@ -186,3 +186,12 @@ def test_delete_on_a_terminal_expect_the_answer_counts(
     assert code == 0
     assert "Delete 7c41f09be2 (beta-bank, 2026-11-23) with its receipt?" in shown
     assert len(list((home / "results").iterdir())) == left
+
+
+def test_output_over_a_file_of_the_home_expect_refusal(run: Run, home: Path) -> None:
+    before = (home / "home.json").read_bytes()
+    for command in ("show", "export"):
+        ended = run(command, "last", "-o", home / "home.json", "--force")
+        assert ended.exit_code == 2
+        assert "it was not written" in ended.stderr
+    assert (home / "home.json").read_bytes() == before

@@ -69,7 +69,8 @@ def check(
     """
     from psi.app.check import CheckRequest, run_check
 
-    output = Output.choose(settings, input_paths(files), **writing_of(options))
+    inputs = [*input_paths(files), *([] if unlock_file is None else [unlock_file])]
+    output = Output.choose(settings, inputs, **writing_of(options))
     home = Home.open(home_path(settings))
     request = CheckRequest(
         home=home.path,

@@ -17,7 +17,7 @@ from psi.results.table import KIND_LABELS
 from psi.results.text import cell_width, count, escape, plural, shorten
 from psi_cli._command import Command
 from psi_cli._events import TerminalEvents
-from psi_cli._home import home_path
+from psi_cli._home import home_path, protected_paths
 from psi_cli._print import stdout_width
 from psi_cli._set_options import (
     files_argument,
@@ -66,8 +66,9 @@ def inspect(
     from psi.app.inspect import inspect_files
 
     options = read_options(**reading)
+    inputs = [*input_paths(files), *protected_paths(settings)]
     with (
-        _rejected_file(rejected, force=force, inputs=input_paths(files)) as on_reject,
+        _rejected_file(rejected, force=force, inputs=inputs) as on_reject,
         TerminalEvents(settings) as events,
     ):
         report = inspect_files(
