@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/formats.md names the fields and keys that the code has, and no other."""
 
+import inspect
 import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import pymisp
 import pytest
 from docs.generate import ROOT
+from unit.results.support import make_match, make_result
 
 from psi.results import csv_table
 from psi.results.formats import FORMATS
 from psi.results.json_file import stream_json
+from psi.results.misp import stream_misp
 from psi.results.result import CheckResult, Sizes
 from psi.store import evidence
 from psi.trust import formats
@@ -67,6 +72,38 @@ def test_formats_of_a_result_are_named() -> None:
     """Every writer has a row, and every row is a writer."""
     rows = re.findall(r"^\| `(\w+)` \| ", section("The result in other formats"), re.MULTILINE)
     assert tuple(rows) == FORMATS
+
+
+class _Misp:
+    """Stands in for a MISP server: one attribute is known by its uuid, another by its value."""
+
+    def __init__(self) -> None:
+        self.tagged: list[tuple[str, str, bool]] = []
+
+    def search(self, *arguments: Any, **named: Any) -> list[str]:
+        bound = inspect.signature(pymisp.PyMISP.search).bind(self, *arguments, **named).arguments
+        assert bound["controller"] == "attributes"
+        known = bound.get("uuid") == _OWN or bound.get("value") == "b.example"
+        return [str(bound.get("value", "by uuid"))] if known else []
+
+    def tag(self, *arguments: Any, **named: Any) -> None:
+        bound = inspect.signature(pymisp.PyMISP.tag).bind(self, *arguments, **named).arguments
+        self.tagged.append((bound["misp_entity"], bound["tag"].name, bound["local"]))
+
+
+_OWN = "1af5e1b2-7c1f-4f5e-9d35-3a1c6d1c2b3a"
+
+
+def test_lines_that_apply_misp_tags_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By uuid where it is known, else by value, and always local."""
+    lines = section("MISP").split("```python\n", 1)[1].split("```", 1)[0]
+    result = make_result([make_match("a.example", id=_OWN), make_match("b.example")])
+    (tmp_path / "tags.json").write_text("".join(stream_misp(result)))
+    monkeypatch.chdir(tmp_path)
+    server = _Misp()
+    exec(lines, {"MISPEvent": pymisp.MISPEvent, "misp": server})
+    tag = 'overlap:also-held-by="beta-bank"'
+    assert server.tagged == [("by uuid", tag, True), ("b.example", tag, True)]
 
 
 @pytest.mark.parametrize("kind", [formats.RequestFile, formats.RosterFile])
