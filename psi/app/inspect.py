@@ -59,7 +59,7 @@ def inspect_files(
         IndicatorError: A file can't be used.
         PsiError: `bad-policy`, `bad-config`.
     """
-    policy, configured = _rules_of(home)
+    policy, configured, cache = _rules_of(home)
     chosen = tuple(paths) or configured
     if not chosen:
         raise UsageError(
@@ -81,6 +81,7 @@ def inspect_files(
         stdin=stdin,
         progress=lambda n: events.progress("reading", n, 0, 0),
         on_reject=on_reject,
+        cache=cache,
     )
     return InspectReport(
         found=found,
@@ -89,11 +90,12 @@ def inspect_files(
     )
 
 
-def _rules_of(path: Path) -> tuple[Policy | None, tuple[str, ...]]:
+def _rules_of(path: Path) -> tuple[Policy | None, tuple[str, ...], Path | None]:
     try:
         home = Home.open(path)
     except KeyFileError as error:
         if error.slug != "no-home":
             raise
-        return None, ()
-    return Policy.load(home.policy_path), Config.load(home.config_path).set.paths
+        return None, (), None
+    policy, config = Policy.load(home.policy_path), Config.load(home.config_path)
+    return policy, config.set.paths, home.cache

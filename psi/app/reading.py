@@ -51,6 +51,7 @@ def read_own_set(
         options=under_policy(options, member.policy),
         stdin=stdin,
         progress=lambda n: events.progress("reading", n, 0, 0),
+        cache=member.home.cache,
     )
     events.note("read", summary_line(found.report))
     return found

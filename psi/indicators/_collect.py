@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collect canonical elements: deduplicate, count, remember where each was written."""
+"""Collect the canonical elements of a file: deduplicate, count, remember where each was written."""
 
 from array import array
 from collections import Counter
@@ -18,11 +18,9 @@ from psi.indicators.readers import Record
 from psi.indicators.reasons import DAMAGE, Reason
 from psi.indicators.report import (
     MAX_POSITIONS,
-    Damage,
     Position,
     ReadReport,
     Rejected,
-    Skipped,
 )
 from psi.indicators.set import IndicatorSet, Occurrences, Place
 from psi.indicators.tlp import Tlp
@@ -41,6 +39,7 @@ class Collector:
         canonicaliser: Makes the elements.
         kinds: Kinds to keep; the others are counted as filtered.
         on_reject: Called for each rejected value, so that none is held.
+        file: Name of the file; None for no file, which holds nothing.
     """
 
     def __init__(
@@ -48,6 +47,7 @@ class Collector:
         canonicaliser: Canonicaliser,
         kinds: frozenset[Kind],
         on_reject: Callable[[Rejected], None] | None,
+        file: str | None,
     ) -> None:
         self._elements = canonicaliser.elements
         self._plain = canonicaliser.plain
@@ -60,7 +60,7 @@ class Collector:
         self._text_lengths = array("I")
         self._id = bytearray()
         self._id_lengths = array("B")
-        self._files: list[str] = []
+        self._files: tuple[str, ...] = () if file is None else (file,)
         self._places: dict[Place, int] = {}
         self._place = 0
         self._each: Callable[[], None] | None = None
@@ -68,18 +68,12 @@ class Collector:
         self._rejected: Counter[Reason] = Counter()
         self._filtered: Counter[str] = Counter()
         self._positions: dict[Reason, list[Position]] = {}
-        self.damaged: list[Damage] = []
-        self.skipped: list[Skipped] = []
-        self.left_out = 0
-
-    def begin_file(self, name: str) -> None:
-        """What follows is of this file."""
-        self._files.append(name)
-        self.begin_place("", Tlp.NONE)
+        if self._files:
+            self.begin_place("", Tlp.NONE)
 
     def begin_place(self, event: str, tlp: Tlp) -> None:
-        """What follows is of this event of the current file, with this marking."""
-        place = Place(self._files[-1], event, tlp)
+        """What follows is of this event, with this marking."""
+        place = Place(self._files[0], event, tlp)
         self._place = self._places.setdefault(place, len(self._places))
 
     @property
@@ -87,14 +81,9 @@ class Collector:
         """Values so far, used or not."""
         return len(self._row) + self._rejected.total() + self._filtered.total()
 
-    @property
-    def file(self) -> str:
-        """The current file."""
-        return self._files[-1]
-
     def take(self, records: Iterable[Record], each: Callable[[], None] | None) -> None:
         """
-        Take values as written, of the current file.
+        Take values as written.
 
         Args:
             records: Value, type name or None, line, id at its source.
@@ -171,7 +160,7 @@ class Collector:
         self._rejected[reason] += 1
         positions = self._positions.setdefault(reason, [])
         if len(positions) < MAX_POSITIONS or self._on_reject is not None:
-            position = Position(self._files[-1], line, own_id)
+            position = Position(self._files[0], line, own_id)
             if len(positions) < MAX_POSITIONS:
                 positions.append(position)
             if self._on_reject is not None:
@@ -206,7 +195,7 @@ class Collector:
 
     def _report(self, to_use: int) -> ReadReport:
         return ReadReport(
-            files=tuple(self._files),
+            files=self._files,
             values_read=self.values_read,
             to_use=to_use,
             duplicates=len(self._row) - to_use,
@@ -214,7 +203,7 @@ class Collector:
             filtered={str(name): count for name, count in self._filtered.items()},
             first_positions={reason: tuple(found) for reason, found in self._positions.items()},
             damaged_records=sum(self._rejected[reason] for reason in DAMAGE),
-            damaged=tuple(self.damaged),
-            skipped=tuple(self.skipped),
-            left_out=self.left_out,
+            damaged=(),
+            skipped=(),
+            left_out=0,
         )

@@ -8,6 +8,9 @@ class Interner:
     def add(self, element: bytes, /) -> int:
         """The row of an element, -1 if its kind is not wanted."""
 
+    def add_all(self, data: bytes, ends: bytes, /) -> bytes:
+        """The rows of many elements, u32, 2**32 - 1 for unwanted; `ends` as in `take`."""
+
     def take(self) -> tuple[bytes, bytes, bytes]:
         """Concatenation, ends as u64, kinds as u8; the interner is of no use afterwards."""
 

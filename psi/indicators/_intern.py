@@ -35,6 +35,10 @@ class Interner(Protocol):
         """The row of an element `kind:value`, a new one where it was not there; or `UNWANTED`."""
         ...
 
+    def add_all(self, data: bytes, ends: bytes, /) -> bytes:
+        """The rows of many elements, as u32; `data` and `ends` as `take` gives them."""
+        ...
+
     def take(self) -> tuple[bytes, bytes, bytes]:
         """Concatenation, ends as u64, kinds as u8; the interner is of no use afterwards."""
         ...
@@ -73,6 +77,11 @@ class DictInterner:
             self._data += element
             self._ends.append(len(self._data))
         return row
+
+    def add_all(self, data: bytes, ends: bytes, /) -> bytes:
+        """The rows of many elements, as u32; `data` and `ends` as `take` gives them."""
+        values = PackedValues(data, np.frombuffer(ends, dtype=np.uint64))
+        return np.array([self.add(value) for value in values]).astype(np.uint32).tobytes()
 
     def take(self) -> tuple[bytes, bytes, bytes]:
         """Concatenation, ends as u64, kinds as u8; the interner is of no use afterwards."""

@@ -6,16 +6,17 @@ Filters only remove matches, so two members may set them differently. Each has a
 the report counts what it took out.
 """
 
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from psi.indicators.tlp import Tlp
 
-__all__ = ["DEFAULT_TLP", "FILTER_TEXT", "Filter", "Filters", "seconds_of"]
+__all__ = ["DEFAULT_TLP", "FILTER_TEXT", "Filter", "Filters", "Judge", "seconds_of"]
 
 
 DEFAULT_TLP: Final = Tlp.AMBER
@@ -59,32 +60,41 @@ class Filters:
     max_age_s: int | None = None
     now_s: float | None = None
 
-    @property
-    def tlp_limit(self) -> Tlp:
-        """`tlp_max`, or what holds when nobody says anything."""
-        return DEFAULT_TLP if self.tlp_max is None else self.tlp_max
 
-    @property
-    def _now(self) -> float:
-        return time.time() if self.now_s is None else self.now_s
+class Judge:
+    """
+    The filters at one moment, and until when their word holds.
 
-    def at(self, now_s: float) -> "Filters":
-        """The same, judged at one moment throughout."""
-        return self if self.now_s is not None else replace(self, now_s=now_s)
+    Attributes:
+        made_at: That moment, Unix time.
+        changes_at: When time alone would make the first of the answers another one.
+    """
+
+    __slots__ = ("changes_at", "made_at", "max_age_s", "tlp_limit", "to_ids")
+
+    def __init__(self, filters: Filters) -> None:
+        self.tlp_limit = DEFAULT_TLP if filters.tlp_max is None else filters.tlp_max
+        self.to_ids = filters.to_ids
+        self.max_age_s = filters.max_age_s
+        self.made_at = time.time() if filters.now_s is None else filters.now_s
+        self.changes_at = math.inf
 
     def too_old(self, *times: object) -> bool:
         """Whether the latest of the times (see `seconds_of`) is too long ago; no time is young."""
         if self.max_age_s is None:
             return False
         known = [seconds for seconds in map(seconds_of, times) if seconds is not None]
-        return bool(known) and max(known) < self._now - self.max_age_s
+        return bool(known) and self._has_passed(max(known) + self.max_age_s)
 
     def expired(self, valid_until: object) -> bool:
         """Whether a time is there and has passed."""
-        if not valid_until:
-            return False
-        seconds = seconds_of(valid_until)
-        return seconds is not None and seconds <= self._now
+        seconds = seconds_of(valid_until) if valid_until else None
+        return seconds is not None and self._has_passed(seconds)
+
+    def _has_passed(self, moment: float) -> bool:
+        if moment > self.made_at:
+            self.changes_at = min(self.changes_at, moment)
+        return moment <= self.made_at
 
 
 def seconds_of(moment: object) -> float | None:

@@ -122,13 +122,13 @@ class Occurrences:
         rows[self.order] = np.repeat(np.arange(n, dtype=np.uint32), np.diff(self.row_starts))
         return rows
 
-    def texts(self, stay: npt.NDArray[np.bool_]) -> "_Texts":
-        """What was written and the ids, of some occurrences, as `of` takes them."""
-        text = PackedValues(self.text, self.text_offsets).only(stay)
-        if not len(self.id_offsets):
-            ids = PackedValues.pack(b"" for _ in range(len(text)))
-        else:
-            ids = PackedValues(self.ids, self.id_offsets).only(stay)
+    def texts(self, stay: npt.NDArray[np.bool_] | None) -> "_Texts":
+        """What was written and the ids, of all or some occurrences, as `of` takes them."""
+        text = PackedValues(self.text, self.text_offsets)
+        offsets = self.id_offsets
+        ids = PackedValues(self.ids, offsets if len(offsets) else np.zeros_like(self.text_offsets))
+        if stay is not None:
+            text, ids = text.only(stay), ids.only(stay)
         return {
             "text": text.data,
             "text_lengths": np.diff(text.offsets).astype(np.uint32),
@@ -171,12 +171,13 @@ class IndicatorSet:
     Attributes:
         values: Canonical `kind:value`, UTF-8.
         kinds: For each element its position in `KINDS`, uint8.
+        occurrences: Where they were read.
         profile: The matching rules under which they were made.
         report: What became of everything that was read.
         flags: Rows that stand on a warninglist, by its name; they take part all the same.
     """
 
-    __slots__ = ("_occurrences", "flags", "kinds", "profile", "report", "values")
+    __slots__ = ("flags", "kinds", "occurrences", "profile", "report", "values")
 
     def __init__(
         self,
@@ -194,7 +195,7 @@ class IndicatorSet:
         self.profile = profile
         self.report = report
         self.flags = flags or {}
-        self._occurrences = occurrences
+        self.occurrences = occurrences
 
     def __len__(self) -> int:
         return len(self.values)
@@ -220,7 +221,7 @@ class IndicatorSet:
 
     def _only(self, keep: npt.NDArray[np.bool_]) -> Self:
         """The elements for which `keep` is true; the others are counted as filtered."""
-        occurrences, rows = self._occurrences, self._occurrences.rows
+        occurrences, rows = self.occurrences, self.occurrences.rows
         stay = keep[rows]
         gone = int(np.count_nonzero(~stay))
         report = self.report
@@ -247,7 +248,7 @@ class IndicatorSet:
 
     def tlp_counts(self) -> dict[str, int]:
         """How many occurrences carry which marking, the laxest first; unmarked left out."""
-        found = self._occurrences
+        found = self.occurrences
         levels = np.array([place.tlp for place in found.places], dtype=np.uint8)
         counts = np.bincount(levels[found.place], minlength=len(Tlp))
         return {level.label: int(counts[level]) for level in Tlp if level and counts[level]}
@@ -255,7 +256,7 @@ class IndicatorSet:
     def sources(self, row: int, limit: int | None = None) -> list[Source]:
         """Where element `row` was read, in reading order: the first `limit`, or all."""
         value = self.values.value(row).partition(b":")[2]
-        found = self._occurrences
+        found = self.occurrences
         start, stop = int(found.row_starts[row]), int(found.row_starts[row + 1])
         if limit is not None:
             stop = min(stop, start + limit)

@@ -43,7 +43,7 @@ def matches_of(found: IndicatorSet, rows: _Rows) -> LazyMatches:
 def _block(found: IndicatorSet, rows: _Rows) -> Iterator[Match]:
     """The matches of a few rows, at least one."""
     offsets, data = found.values.offsets, found.values.data
-    occurrences = found._occurrences
+    occurrences = found.occurrences
     starts = occurrences.row_starts[rows].astype(np.int64)
     counts = occurrences.row_starts[rows + 1] - starts
     ends = np.cumsum(counts)
@@ -71,7 +71,7 @@ def _block(found: IndicatorSet, rows: _Rows) -> Iterator[Match]:
 
 def _places(found: IndicatorSet, indices: npt.NDArray[np.uint32]) -> Iterator[_Place]:
     """Each of these occurrences; `written` is empty where it was the canonical value."""
-    occurrences = found._occurrences
+    occurrences = found.occurrences
     shared = [(place.file, place.event, place.tlp.label) for place in occurrences.places]
     lows, highs = (occurrences.text_offsets[indices + shift].tolist() for shift in (0, 1))
     if len(occurrences.id_offsets):

@@ -101,6 +101,39 @@ static PyObject *interner_add(PyObject *self, PyObject *element) {
     return row == TABLE_NO_MEMORY ? PyErr_NoMemory() : PyLong_FromLongLong(row);
 }
 
+static PyObject *interner_add_all(PyObject *self, PyObject *args) {
+    struct table *table = open_table(self);
+    const char *data, *ends;
+    Py_ssize_t size, n_ends;
+    if (table == NULL || !PyArg_ParseTuple(args, "y#y#:add_all", &data, &size, &ends, &n_ends))
+        return NULL;
+    Py_ssize_t n = n_ends / (Py_ssize_t)sizeof(uint64_t) - 1;
+    PyObject *rows = n < 0 ? NULL : PyBytes_FromStringAndSize(NULL, n * 4);
+    if (n < 0) PyErr_SetString(PyExc_ValueError, "ends: expected one entry more than elements");
+    if (rows == NULL) return NULL;
+    char *out = PyBytes_AsString(rows);
+    uint64_t start, end;
+    memcpy(&start, ends, sizeof start);
+    for (Py_ssize_t i = 0; i < n; i++, start = end) {
+        memcpy(&end, ends + (i + 1) * (Py_ssize_t)sizeof end, sizeof end);
+        if (start > end || end > (uint64_t)size) {
+            PyErr_SetString(PyExc_ValueError, "ends: expected ascending positions in the data");
+            goto failed;
+        }
+        int64_t row = table_add(table, data + start, (size_t)(end - start));
+        if (row == TABLE_NO_MEMORY) {
+            PyErr_NoMemory();
+            goto failed;
+        }
+        uint32_t narrow = row < 0 ? UINT32_MAX : (uint32_t)row;
+        memcpy(out + i * 4, &narrow, 4);
+    }
+    return rows;
+failed:
+    Py_DECREF(rows);
+    return NULL;
+}
+
 static PyObject *interner_take(PyObject *self, PyObject *ignored) {
     (void)ignored;
     struct table *table = open_table(self);
@@ -126,6 +159,7 @@ static Py_ssize_t interner_length(PyObject *self) {
 
 static PyMethodDef interner_methods[] = {
     {"add", interner_add, METH_O, "The row of an element, -1 if its kind is not wanted."},
+    {"add_all", interner_add_all, METH_VARARGS, "The rows of many elements, u32."},
     {"take", interner_take, METH_NOARGS, "Concatenation, ends and kinds; empties the interner."},
     {NULL, NULL, 0, NULL},
 };

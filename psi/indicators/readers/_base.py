@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from psi.indicators.canonical import Elements
-from psi.indicators.filters import Filter, Filters
+from psi.indicators.filters import Filter, Judge
 from psi.indicators.readers._open import Opened
 from psi.indicators.reasons import Reason
 from psi.indicators.tlp import Tlp
@@ -49,7 +49,7 @@ class Scan:
     leave_out: Callable[[Filter, int], None]
     begin_place: Callable[[str, Tlp], None]
     take_plain: Callable[[bytes, int, int], tuple[int, int]]
-    filters: Filters
+    filters: Judge
     file: str
     value_column: str | None = None
     type_column: str | None = None

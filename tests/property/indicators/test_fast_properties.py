@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from property.indicators.test_reader_properties import CONTENT, outline
 
-from psi.indicators import DEFAULT_KINDS, KINDS, Kind, Profile, ReadOptions, read_set
+from psi.indicators import DEFAULT_KINDS, KINDS, Kind, PackedValues, Profile, ReadOptions, read_set
 from psi.indicators._intern import UNWANTED, DictInterner, make_interner, taken
 from psi.indicators._plain import plain_rules
 from psi.indicators.canonical import Canonicaliser
@@ -133,15 +133,23 @@ def test_read_set_when_done_without_c_expect_same(data: bytes, kinds: frozenset[
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from([b"ip:1", b"ip:2", b"domain:" + b"x" * 300, b"cve:1", b"ipx:1"])))
-def test_interner_when_any_order_expect_same_rows(elements: list[bytes]) -> None:
+@given(
+    st.lists(st.sampled_from([b"ip:1", b"ip:2", b"domain:" + b"x" * 300, b"cve:1", b"ipx:1"])),
+    st.booleans(),
+)
+def test_interner_when_any_order_expect_same_rows(elements: list[bytes], together: bool) -> None:
     """Rows, buffers and kinds."""
     wanted = frozenset({Kind.IP, Kind.DOMAIN})
     with without_c():
         plain = make_interner(wanted)
     fast = make_interner(wanted)
     assert isinstance(plain, DictInterner) and not isinstance(fast, DictInterner)
-    assert [plain.add(e) for e in elements] == [fast.add(e) for e in elements]
+    if elements and together:
+        packed = PackedValues.pack(elements)
+        rows = [each.add_all(packed.data, packed.offsets.tobytes()) for each in (plain, fast)]
+        assert rows[0] == rows[1]
+    else:
+        assert [plain.add(e) for e in elements] == [fast.add(e) for e in elements]
     assert len(plain) == len(fast)
     (values, kinds), (fast_values, fast_kinds) = taken(plain), taken(fast)
     assert values == fast_values
@@ -184,6 +192,9 @@ def test_fast_when_arguments_are_wrong_expect_errors() -> None:
             rules.lines(interner, b"a\nb", start, 1)
     with pytest.raises(TypeError):
         rules.lines(rules, b"", 0, 1)  # type: ignore[arg-type]
+    for ends in (b"", bytes(4), (9).to_bytes(8, "little") * 2, bytes(8) + bytes([9] * 8)):
+        with pytest.raises(ValueError, match=r"ends: expected|ascending"):
+            interner.add_all(b"ip:1", ends)
     interner.take()
     with pytest.raises(ValueError, match="have been taken"):
         rules.lines(interner, b"1.1.1.1", 0, 1)
