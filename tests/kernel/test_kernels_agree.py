@@ -2,8 +2,7 @@
 """
 Random operations, every kernel against the portable one.
 
-OVERLAP_TEST_OPERATIONS sets how many (`make test-kernels` takes a million). Batches have odd sizes, so
-that every lane is the last one at times.
+OVERLAP_TEST_OPERATIONS sets how many; `make test-kernels` takes a million.
 """
 
 import os
