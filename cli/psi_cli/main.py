@@ -29,6 +29,7 @@ from psi_cli._errors import (
     report_interrupt,
 )
 from psi_cli._print import OutputClosedError
+from psi_cli._process import forbid_core_dumps
 from psi_cli._settings import Settings, pass_settings
 from psi_cli._welcome import show_welcome
 from psi_cli.commands.alliance import alliance
@@ -84,6 +85,7 @@ for _command in (
 
 def main() -> NoReturn:
     """The entry point of the command `overlap`."""
+    forbid_core_dumps()
     _mend_streams()
     threading.excepthook = _report_thread
     cli.main()
