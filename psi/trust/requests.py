@@ -19,6 +19,7 @@ from psi.trust.names import check_text, split_address
 __all__ = ["Request", "check_request_time", "parse_request", "sign_request"]
 
 _SLUG: Final = "bad-request"
+MAX_AHEAD_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,20 @@ def parse_request(data: bytes, shown: str) -> Request:
 
 def check_request_time(request: Request, now_s: int) -> None:
     """
-    Refuse a certificate that is not valid now.
+    Refuse a certificate that is not valid now, and a request that was made in the future.
 
     Raises:
-        RefusedError: It has expired, or begins later (`bad-request`).
+        RefusedError: It has expired, begins later, or is more than a day ahead (`bad-request`).
     """
     name, certificate = request.enrol.name, request.certificate
+    ahead_s = request.enrol.time_ms // 1000 - now_s
+    # The newest request counts: one from the future would keep out all that follow.
+    if ahead_s > MAX_AHEAD_S:
+        raise RefusedError(
+            f"the request of {name} was made {ahead_s // 3_600:,} h ahead of this clock",
+            slug=_SLUG,
+            hint=f"`timedatectl` on both sides; then ask {name} for a new request",
+        )
     if now_s > certificate.not_after:
         days = (now_s - certificate.not_after) // 86_400
         raise RefusedError(

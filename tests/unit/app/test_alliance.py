@@ -303,6 +303,36 @@ def test_older_request_of_a_listed_identity_refuses(world: World) -> None:
         world.enroll("acme-corp")
 
 
+def test_older_request_of_a_removed_identity_refuses(world: World) -> None:
+    """Whoever kept it could bring back an address or a TLS key that was given up."""
+    world.create()
+    world.init("acme-corp")
+    old = world.request("acme-corp").read_bytes()
+    again(world, "acme-corp", now_s=NOW_S + 9, address="new.example:9497")
+    world.enroll("acme-corp")
+    alliance.remove(world.alliance_home(), world.unlock, "acme-corp", out_directory=world.root)
+    newest = world.request("acme-corp").read_bytes()
+    world.request("acme-corp").write_bytes(old)
+    with refused("bad-request", "older than the one that was enrolled last"):
+        world.enroll("acme-corp")
+    world.request("acme-corp").write_bytes(newest)
+    assert world.enroll("acme-corp").n_members == 1
+
+
+def test_request_made_in_the_future_refuses(world: World) -> None:
+    """Once enrolled, no honest request of that identity would be newer."""
+    world.create()
+    world.init("acme-corp")
+    again(world, "acme-corp", now_s=NOW_S + DAY + 1)
+    with refused("bad-request", "ahead of this clock", "timedatectl"):
+        world.enroll("acme-corp")
+    again(world, "acme-corp", now_s=(2**64 - 1) // 1000)
+    with refused("bad-request", "ahead of this clock"):
+        world.enroll("acme-corp")
+    again(world, "acme-corp", now_s=NOW_S + DAY)
+    assert world.enroll("acme-corp").n_members == 1
+
+
 def test_enroll_after_the_roster_has_changed_checks_again(world: World) -> None:
     home = world.create()
     world.init("acme-corp")
