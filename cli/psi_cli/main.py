@@ -48,6 +48,7 @@ from psi_cli.commands.receipt import receipt
 from psi_cli.commands.result import result
 from psi_cli.commands.roster import roster
 from psi_cli.commands.serve import serve
+from psi_cli.commands.status import status
 
 __all__ = ["cli", "main"]
 
@@ -77,7 +78,7 @@ def cli(settings: Settings, context: click.Context) -> None:
 
 
 for _command in (
-    *(demo, init, join, inspect, ping, check, serve, result),
+    *(demo, init, join, inspect, ping, status, check, serve, result),
     *(receipt, audit, evidence, policy, keys, roster, alliance, config),
 ):
     cli.add_command(_command)

@@ -95,6 +95,16 @@ class SqliteLedger:
             raise
         return ledger
 
+    @classmethod
+    def look(cls, path: Path) -> "SqliteLedger | None":
+        """
+        Open a ledger that is there, beside whoever serves with it, to read sums; None if not.
+
+        Raises:
+            StorageError: It can't be used.
+        """
+        return cls(Database(path, tables.SCHEMA)) if path.exists() else None
+
     # ---- certificates
 
     def key_cert(self, client: str, epoch: int) -> Signed[KeyCert] | None:

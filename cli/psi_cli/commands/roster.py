@@ -44,9 +44,10 @@ def show(settings: Settings, *, member: str | None) -> None:
 @pass_settings
 def update(settings: Settings, *, file: Path | None, unlock_file: Path | None) -> None:
     """
-    Take a newer roster from a FILE that the operator sent, or from the first peer that has one.
+    Take a newer roster from a FILE, or from a peer.
 
-    It must be signed with the key of your alliance; an older one is refused.
+    The operator sent the FILE; without one, the first peer that has a newer roster gives it. It
+    must be signed with the key of your alliance; an older one is refused.
     """
     from psi.app.roster import update as update_roster
     from psi.app.roster import update_from_peers
