@@ -33,7 +33,7 @@ def enrolled(run: Run) -> Run:
     assert run("beta", "init", "beta-bank", "--role", "member,keyholder").exit_code == 0
     assert run("stick", "alliance", "create", "cti-north").exit_code == 0
     files = ("acme-corp.request.json", "beta-bank.request.json")
-    ended = run("stick", "alliance", "enroll", *files, "--yes")
+    ended = run("stick", "alliance", "enroll", *files, "--yes", "--role", "member,keyholder")
     assert ended.exit_code == 0, ended.stderr
     return run
 
@@ -103,7 +103,7 @@ def test_enroll_of_many_expect_what_the_roster_now_has(enrolled: Run) -> None:
     files = ("acme-corp.request.json", "beta-bank.request.json")
     ended = enrolled("stick", "alliance", "enroll", *files, "--yes")
     assert ended.stdout.splitlines()[-1] == (
-        "wrote      2 join files, cti-north.roster.json (version 1: 2 members, 1 key holder)"
+        "wrote      2 join files, cti-north.roster.json (version 1: 2 members, 2 key holders)"
     )
 
 
@@ -115,6 +115,27 @@ def test_enroll_with_another_code_expect_nothing_changed(run: Run, tmp_path: Pat
     assert ended.exit_code == 4
     assert "[code-differs]" in ended.stderr
     assert not (tmp_path / "acme-corp.join.json").exists()
+
+
+@pytest.mark.parametrize("unseen", [("--yes",), ("--yes", "--json"), ("--code", "CODE", "--json")])
+def test_enroll_that_nobody_sees_of_more_than_a_member_expect_the_role_to_be_named(
+    run: Run, tmp_path: Path, unseen: tuple[str, ...]
+) -> None:
+    """A request asks for what its sender likes; a script must not grant it unread."""
+    made = json.loads(run("acme", "init", "acme-corp", "--role", "operator", "--json").stdout)
+    run("stick", "alliance", "create", "cti-north")
+    flags = [made["code"] if flag == "CODE" else flag for flag in unseen]
+    command = ("alliance", "enroll", "acme-corp.request.json", *flags)
+    ended = run("stick", *command)
+    assert ended.exit_code == 2
+    assert "acme-corp asks to be operator, which nobody has seen" in ended.stderr
+    assert "`--role operator` grants it" in ended.stderr
+    assert not (tmp_path / "acme-corp.join.json").exists()
+    assert run("stick", *command, "--role", "member").exit_code == 0
+    # What the roster grants already needs no second word.
+    assert run("stick", *command).exit_code == 0
+    shown = json.loads(run("stick", "alliance", "show", "--json").stdout)
+    assert shown["entries"][0]["roles"] == ["member"]
 
 
 def test_enroll_of_many_with_one_code_expect_usage_error(enrolled: Run) -> None:
@@ -175,7 +196,7 @@ def test_roster_show_expect_everybody_and_one(enrolled: Run) -> None:
     lines = enrolled("acme", "roster", "show").stdout.splitlines()
     assert lines[0].startswith("alliance   cti-north, roster 1; code ")
     assert lines[1] == "period     budgets renew once a week; 2 entries"
-    assert lines[3].startswith("acme-corp (you)  member             127.0.0.1:9497")
+    assert lines[3].startswith("acme-corp (you)  member, keyholder  127.0.0.1:9497")
     assert lines[4].startswith("beta-bank        member, keyholder  -  ")
     one = enrolled("acme", "roster", "show", "beta-bank").stdout
     assert "address    none: it asks, but does not answer\n" in one
@@ -190,7 +211,7 @@ def test_set_and_update_expect_the_new_limits(enrolled: Run) -> None:
     enrolled("acme", "join", "acme-corp.join.json", "--yes")
     ended = enrolled("stick", "alliance", "set", "acme-corp", "set_size=262,144", "checks=16")
     assert ended.stdout == (
-        "wrote      cti-north.roster.json (version 2: 2 members, 1 key holder)\n"
+        "wrote      cti-north.roster.json (version 2: 2 members, 2 key holders)\n"
     )
     updated = enrolled("acme", "roster", "update", "cti-north.roster.json")
     assert updated.stdout == "roster     1 to 2; changed acme-corp\n"
@@ -278,7 +299,8 @@ def test_commands_as_json_expect_one_object_each(enrolled: Run) -> None:
         "roster_file": "cti-north.roster.json",
         "roster": 2,
         "members": 3,
-        "key_holders": 1,
+        "key_holders": 2,
+        "enrolled": [{"name": "city-hospital", "roles": ["member"], "code": new["code"]}],
         "operators": 0,
     }
     enrolled("acme", "join", "acme-corp.join.json", "--yes")

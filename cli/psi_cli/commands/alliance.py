@@ -11,7 +11,7 @@ import click
 from psi.errors import UsageError
 from psi.results.text import count, plural
 from psi.trust.home import Home
-from psi.trust.names import did_you_mean
+from psi.trust.names import check_roles, did_you_mean
 from psi_cli._code import code_options, confirm_code
 from psi_cli._command import Group
 from psi_cli._home import home_path, unlock_option, unlock_source
@@ -116,7 +116,8 @@ def enroll(
     List members and sign the next roster.
 
     Each REQUEST is a file that `overlap init` made. Compare each code with its owner by phone. The
-    join files and the roster are written into this folder; no file holds a secret.
+    join files and the roster are written into this folder; no file holds a secret. Where no
+    question is asked, roles other than member have to be named with --role.
     """
     from psi.app.alliance import enroll as enroll_requests
     from psi.app.alliance import read_requests
@@ -126,8 +127,10 @@ def enroll(
             f"--code is for one request, got {len(requests)}", hint="enrol them one by one"
         )
     home = _home(settings)
-    roles = None if role is None else role.split(",")
+    roles = None if role is None else check_roles(role.split(","))
     pending = read_requests(home, requests, _now_ms(), new_identity=new_identity)
+    if roles is None and (yes or code is not None or settings.json):
+        _refuse_unseen(pending)
     for item in pending:
         _compare(settings, item, roles, code=code, yes=yes)
     unlock = unlock_source(settings, home, unlock_file)
@@ -135,7 +138,13 @@ def enroll(
     screen = settings.screen
     if settings.json:
         files = [str(file) for file in report.join_files]
-        screen.object("enroll", {"join_files": files, **_roster_fields(report)})
+        enrolled = [
+            {"name": item.name, "roles": list(roles or item.roles), "code": item.code}
+            for item in pending
+        ]
+        screen.object(
+            "enroll", {"join_files": files, **_roster_fields(report), "enrolled": enrolled}
+        )
         return
     screen.row("wrote", _written(report, pending))
 
@@ -198,10 +207,21 @@ def show(settings: Settings) -> None:
     show_roster(settings, show_entries(_home(settings)))
 
 
+def _refuse_unseen(pending: list["PendingRequest"]) -> None:
+    """A request asks for what its sender likes; where no person reads it, only a member's role."""
+    for item in pending:
+        if not item.update and item.roles != ("member",):
+            asked = ",".join(item.roles)
+            raise UsageError(
+                f"{item.name} asks to be {asked}, which nobody has seen",
+                hint=f"`--role {asked}` grants it, `--role member` makes it a member",
+            )
+
+
 def _compare(
     settings: Settings,
     item: "PendingRequest",
-    roles: list[str] | None,
+    roles: tuple[str, ...] | None,
     *,
     code: str | None,
     yes: bool,
