@@ -19,8 +19,6 @@ __all__ = ["Table", "open_toml"]
 MAX_TOML_BYTES: Final = 64 * 1024
 _DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_HEADER: Final = re.compile(r"\s*\[\[?\s*([^\]#]+?)\s*\]\]?\s*(?:#.*)?")
-_KEY: Final = re.compile(r"\s*([A-Za-z0-9_\"'.\s-]+?)\s*=")
 
 
 class Source:
@@ -43,12 +41,12 @@ class Source:
         best: tuple[int, int] | None = None
         table: list[str] = []
         for number, line in enumerate(self._text.splitlines(), start=1):
-            header, key = _HEADER.fullmatch(line), _KEY.match(line)
+            header = _header(line)
+            key, sign, _ = line.partition("=")
             if header is not None:
-                table = _split(header[1])
-                here = table
-            elif key is not None:
-                here = table + _split(key[1])
+                here = table = header
+            elif sign:
+                here = table + _split(key)
             else:
                 continue
             # The longest beginning of the path; the rest of it is in an inline table there.
@@ -216,6 +214,16 @@ def _whole(value: object, low: int, high: int) -> str:
         return str(low)
     # The upper limit is of interest to whoever wrote a number.
     return f"a whole number from {low}" + (f" to {high}" if type(value) is int else "")
+
+
+def _header(line: str) -> list[str] | None:
+    """The path of a line `[a.b]`; without a regular expression, whose time an odd line decides."""
+    start, bracket, rest = line.partition("[")
+    name, closing, end = rest.removeprefix("[").partition("]")
+    end = end.removeprefix("]").strip()
+    if start.strip() or not (bracket and closing) or (end and not end.startswith("#")):
+        return None
+    return _split(name)
 
 
 def _split(dotted: str) -> list[str]:

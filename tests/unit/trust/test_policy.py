@@ -226,3 +226,16 @@ def test_parse_of_a_mistyped_policy_raises_only_bad_policy(position: int, mask: 
         Policy.parse(bytes(changed))
     except PsiError as error:
         assert error.slug == "bad-policy"
+
+
+@pytest.mark.parametrize("odd", [" " * 60_000, "# " + "a." * 25_000, "# [" + " " * 60_000 + "x"])
+def test_parse_with_an_odd_line_before_the_mistake_names_its_line_at_once(odd: str) -> None:
+    """With a regular expression 2,000 blanks took 8 seconds, and these would not end."""
+    with refused("bad-policy", "line 3: bogus: no such key"):
+        parse(f"version = 1\n{odd}\nbogus = 1")
+
+
+def test_parse_when_a_list_over_lines_looks_like_a_header_names_the_right_line() -> None:
+    text = "version = 1\n[group]\nat_least = [\n  2, # [limits]\n  3]\n[ limits ] # x\nchecks = 0"
+    with refused("bad-policy", "line 7: limits.checks: expected a whole number"):
+        parse(text)
