@@ -89,10 +89,14 @@ def match(own_tags: bytes, table: bytes, length: int) -> Rows:
     high, low = _columns(np.frombuffer(table, np.uint8).reshape(-1, length))
     first = np.searchsorted(high, own_high, side="left")
     last = np.searchsorted(high, own_high, side="right")
-    candidates = np.flatnonzero(last > first)
+    count = last - first
+    matched = count > 0
+    single = np.flatnonzero(count == 1)
+    matched[single] = own_low[single] == low[first[single]]
     # Several tags of the table may share their first eight bytes: compare the rest one by one.
-    matched = [row for row in candidates if own_low[row] in low[int(first[row]) : int(last[row])]]
-    return np.array(matched, dtype=np.int64)
+    for row in np.flatnonzero(count > 1):
+        matched[row] = own_low[row] in low[int(first[row]) : int(last[row])]
+    return np.flatnonzero(matched)
 
 
 def has_repeated_element(elements: bytes) -> bool:

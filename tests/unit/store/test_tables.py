@@ -125,6 +125,7 @@ def test_retry_estimate_is_of_the_bucket_and_of_nobody_else(
 ) -> None:
     """Neither the size of the set nor who else is waiting can be read from it."""
     go = threading.Event()
+    store._us_per_value = 40.0
 
     def blocked(*args: object, **kwargs: object) -> bytes:
         assert go.wait(30)
