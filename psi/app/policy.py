@@ -47,7 +47,7 @@ def check_policy(home: Home, file: Path | None = None) -> PolicyReport:
     """
     path = home.policy_path if file is None else file
     try:
-        policy = Policy.load(path)
+        policy = Policy.load(path, draft=file is not None)
     except PsiError as error:
         if error.slug != "bad-policy":
             raise

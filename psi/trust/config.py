@@ -14,7 +14,7 @@ from typing import Final
 
 from psi.errors import UsageError
 from psi.trust._toml import Table, open_toml
-from psi.trust.files import read_plain
+from psi.trust.files import read_guarded
 from psi.trust.names import check_name, split_address
 
 __all__ = ["DEFAULT_LISTEN", "CheckConfig", "Config", "SetConfig", "default_config"]
@@ -56,9 +56,10 @@ class Config:
         Read and check a configuration file; a missing one has all defaults.
 
         Raises:
+            KeyFileError: It is a link, or others can change it (`open-permissions`).
             PsiError: Something in it is not as it must be (`bad-config`).
         """
-        return cls.parse(read_plain(path) if os.path.lexists(path) else b"", path.name)
+        return cls.parse(read_guarded(path) if os.path.lexists(path) else b"", path.name)
 
     @classmethod
     def parse(cls, data: bytes, shown: str = "overlap.toml") -> "Config":

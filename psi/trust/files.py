@@ -27,6 +27,7 @@ __all__ = [
     "make_folders",
     "make_private_directory",
     "open_private",
+    "read_guarded",
     "read_plain",
     "read_private",
     "sync_directory",
@@ -55,12 +56,28 @@ def read_private(path: Path, *, shown: str | None = None, root_may_own: bool = F
         StorageError: It can't be read.
     """
     name = str(path) if shown is None else shown
+    return _read_checked(path, name, 0o077, root_may_own)
+
+
+def read_guarded(path: Path) -> bytes:
+    """
+    The bytes of a file that others may read but not change: a policy, a configuration.
+
+    Raises:
+        KeyFileError: It is missing, a link, another user's but root's, or others can change it.
+        StorageError: It can't be read.
+    """
+    return _read_checked(path, str(path), 0o022, True)
+
+
+def _read_checked(path: Path, name: str, closed: int, root_may_own: bool) -> bytes:
     # O_NONBLOCK: a pipe put in the file's place must not make us wait.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with explained("read", path, name):
         descriptor = os.open(path, flags)
     try:
-        _check_private(os.fstat(descriptor), path, name, root_may_own=root_may_own)
+        status = os.fstat(descriptor)
+        _check_private(status, path, name, root_may_own=root_may_own, closed=closed)
         with explained("read", path, name), os.fdopen(descriptor, "rb", closefd=False) as file:
             return _bounded(file.read(MAX_FILE_BYTES + 1), name)
     finally:
@@ -196,14 +213,16 @@ def check_private_directory(path: Path, *, shown: str | None = None) -> None:
     _check_owner_and_mode(status, path, name, root_may_own=False)
 
 
-def _check_private(status: os.stat_result, path: Path, name: str, *, root_may_own: bool) -> None:
+def _check_private(
+    status: os.stat_result, path: Path, name: str, *, root_may_own: bool, closed: int = 0o077
+) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise KeyFileError(f"{name} is not a regular file; not used", slug="open-permissions")
-    _check_owner_and_mode(status, path, name, root_may_own=root_may_own)
+    _check_owner_and_mode(status, path, name, root_may_own=root_may_own, closed=closed)
 
 
 def _check_owner_and_mode(
-    status: os.stat_result, path: Path, name: str, *, root_may_own: bool
+    status: os.stat_result, path: Path, name: str, *, root_may_own: bool, closed: int = 0o077
 ) -> None:
     ours = os.geteuid()
     if status.st_uid != ours and not (root_may_own and status.st_uid == 0):
@@ -212,19 +231,18 @@ def _check_owner_and_mode(
             slug="open-permissions",
             hint=f"`chown {ours} {shlex.quote(str(path))}` if it is yours",
         )
-    closed = 0o077
     if root_may_own and status.st_uid == 0 and status.st_gid == 0:
         # systemd grants a service its credential by an access list, which shows as the group's
         # bits; the group itself is root's own.
-        closed = 0o037
+        closed &= 0o037
     mode = stat.S_IMODE(status.st_mode)
     if mode & closed:
-        private = "700" if stat.S_ISDIR(status.st_mode) else "600"
+        right = "go-w" if closed == 0o022 else "700" if stat.S_ISDIR(status.st_mode) else "600"
         raise KeyFileError(
-            f"{name} can be {_access(mode)} by other users (mode {mode:04o}); not used",
+            f"{name} can be {_access(mode & closed)} by other users (mode {mode:04o}); not used",
             slug="open-permissions",
-            hint=f"`chmod {private} {shlex.quote(str(path))}`; "
-            "if others had access, `overlap keys rotate`",
+            hint=f"`chmod {right} {shlex.quote(str(path))}`; if others had access, "
+            + ("look at what it says" if closed == 0o022 else "`overlap keys rotate`"),
         )
 
 

@@ -18,7 +18,7 @@ from psi.indicators.kinds import DEFAULT_KINDS, KINDS, Kind, parse_kinds
 from psi.indicators.profile import Profile
 from psi.protocol.sizes import MAX_BUCKET
 from psi.trust._toml import Table, open_toml
-from psi.trust.files import read_plain
+from psi.trust.files import read_guarded, read_plain
 from psi.trust.names import check_name
 
 __all__ = ["DEFAULT_POLICY", "GroupRules", "Limits", "PeerRules", "Policy"]
@@ -101,16 +101,23 @@ class Policy:
     digest: bytes
 
     @classmethod
-    def load(cls, path: Path) -> "Policy":
+    def load(cls, path: Path, *, draft: bool = False) -> "Policy":
         """
         Read and check a policy file.
 
+        Args:
+            path: Where it is.
+            draft: It is not to be used: it may be a link, and others may write it too.
+
         Raises:
+            KeyFileError: It is a link, or others can change it (`open-permissions`).
             PsiError: It is missing, or something in it is not as it must be (`bad-policy`).
         """
         try:
-            data = read_plain(path)
+            data = read_plain(path) if draft else read_guarded(path)
         except KeyFileError as error:
+            if error.slug == "open-permissions":
+                raise
             raise PsiError(error.message, slug="bad-policy", hint=_HINT) from None
         return cls.parse(data, path.name)
 

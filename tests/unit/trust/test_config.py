@@ -87,3 +87,17 @@ def test_parse_of_a_mistyped_file_raises_only_bad_config(position: int, mask: in
         Config.parse(bytes(changed))
     except PsiError as error:
         assert error.slug == "bad-config"
+
+
+def test_load_of_a_file_that_others_can_change_or_of_a_link_refuses(tmp_path: Path) -> None:
+    """Whoever writes it decides which files are read, and whom we reach."""
+    path = tmp_path / "overlap.toml"
+    path.write_text(FULL)
+    path.chmod(0o646)
+    with refused("open-permissions", "overlap.toml can be changed by other users"):
+        Config.load(path)
+    path.chmod(0o644)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    with refused("open-permissions", "symbolic link"):
+        Config.load(link)

@@ -14,6 +14,7 @@ from psi.trust.files import (
     MAX_FILE_BYTES,
     check_private_directory,
     make_private_directory,
+    read_guarded,
     read_plain,
     read_private,
     write_new_private,
@@ -120,7 +121,39 @@ def test_read_private_of_roots_file_when_open_to_others_refuses(
         read_private(secret, root_may_own=True)
 
 
-@pytest.mark.parametrize("read", [read_private, read_plain])
+def test_read_guarded_when_others_may_read_accepts_and_when_they_may_write_refuses(
+    secret: Path,
+) -> None:
+    secret.chmod(0o644)
+    assert read_guarded(secret) == b"first"
+    for mode in (0o664, 0o646, 0o622):
+        secret.chmod(mode)
+        words = f"can be changed by other users (mode {mode:04o}); not used"
+        with refused("open-permissions", words, "chmod go-w"):
+            read_guarded(secret)
+    secret.chmod(0o600)
+    secret.with_name("link").symlink_to(secret)
+    with refused("open-permissions", "symbolic link"):
+        read_guarded(secret.with_name("link"))
+
+
+@as_root
+def test_read_guarded_of_roots_file_accepts_and_of_another_users_refuses(
+    secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration may be the system's."""
+    secret.chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+    assert read_guarded(secret) == b"first"
+    secret.chmod(0o664)
+    with refused("open-permissions", "mode 0664"):
+        read_guarded(secret)
+    os.chown(secret, 12_345, -1)
+    with refused("open-permissions", "uid 12345"):
+        read_guarded(secret)
+
+
+@pytest.mark.parametrize("read", [read_private, read_plain, read_guarded])
 def test_read_when_missing_or_too_large_refuses(
     tmp_path: Path, read: Callable[[Path], bytes]
 ) -> None:

@@ -239,3 +239,18 @@ def test_parse_when_a_list_over_lines_looks_like_a_header_names_the_right_line()
     text = "version = 1\n[group]\nat_least = [\n  2, # [limits]\n  3]\n[ limits ] # x\nchecks = 0"
     with refused("bad-policy", "line 7: limits.checks: expected a whole number"):
         parse(text)
+
+
+def test_load_of_a_file_that_others_can_change_or_of_a_link_refuses(tmp_path: Path) -> None:
+    """Whoever writes it decides what leaves this house."""
+    path = tmp_path / "policy.toml"
+    path.write_text(DEFAULT_POLICY)
+    path.chmod(0o646)
+    with refused("open-permissions", "policy.toml can be changed by other users"):
+        Policy.load(path)
+    path.chmod(0o644)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    with refused("open-permissions", "symbolic link"):
+        Policy.load(link)
+    assert Policy.load(link, draft=True) == Policy.load(path)
