@@ -74,10 +74,16 @@ int call_scalars(call *c, PyObject *o, const char *name, size_t n, const uint8_t
     return 0;
 }
 
-/* Numbers of another type would be read as wrong positions, and silently as fewer texts. */
+/*
+ * Numbers of another type would be read as wrong positions, and silently as fewer texts. What is no
+ * buffer at all, or not contiguous, is left to call_rows.
+ */
 static int are_offsets(PyObject *o) {
     Py_buffer view;
-    if (PyObject_GetBuffer(o, &view, PyBUF_ND | PyBUF_FORMAT) != 0) return 0;
+    if (PyObject_GetBuffer(o, &view, PyBUF_ND | PyBUF_FORMAT) != 0) {
+        PyErr_Clear();
+        return 1;
+    }
     const char *format = view.format == NULL ? "B" : view.format;
     if (strchr("@=<", format[0]) != NULL && format[0] != 0) format++;
     int raw = strcmp(format, "B") == 0 || strcmp(format, "b") == 0 || strcmp(format, "c") == 0;
@@ -93,9 +99,8 @@ int call_texts(call *c, PyObject *data, PyObject *offsets, PyObject *prefix, psi
     const uint8_t *raw;
     size_t size, entries;
     memset(texts, 0, sizeof *texts);
-    if (!call_bytes(c, data, "data", &texts->data, &size) ||
-        !call_rows(c, offsets, "offsets", sizeof(uint64_t), &raw, &entries) ||
-        !are_offsets(offsets))
+    if (!call_bytes(c, data, "data", &texts->data, &size) || !are_offsets(offsets) ||
+        !call_rows(c, offsets, "offsets", sizeof(uint64_t), &raw, &entries))
         return 0;
     texts->prefix = (const uint8_t *)"";
     if (prefix != NULL && !call_bytes(c, prefix, "prefix", &texts->prefix, &texts->prefix_length))

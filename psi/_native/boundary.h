@@ -10,6 +10,7 @@
 #include <Python.h>
 
 #include "kernel.h"
+#include "threads.h"
 
 #define CALL_BUFFERS 6
 

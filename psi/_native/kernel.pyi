@@ -31,6 +31,14 @@ def selected() -> str:
 def select(name: str) -> None:
     """Use another kernel of NAMES from now on; ValueError for any other name."""
 
+def limit_threads(threads: int) -> int:
+    """
+    Bound the threads that work on one batch, 1 to 256; returns the bound before.
+
+    At import it is OVERLAP_THREADS, or the number of processors. The helpers are shared by all
+    batches of the process and take a piece of each in turn.
+    """
+
 def uniform_bytes(data: _Bytes, offsets: _Bytes, prefix: _Bytes, mode: int) -> bytes:
     """n * 64: expand_message_xmd of prefix || text, DST of HashToGroup (RFC 9497 section 4.1)."""
 

@@ -46,9 +46,21 @@ static PyObject *py_select(PyObject *module, PyObject *args, PyObject *keywords)
     return Py_NewRef(Py_None);
 }
 
+static PyObject *py_limit_threads(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"threads", NULL};
+    PyObject *threads;
+    uint64_t value;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:limit_threads", names, &threads))
+        return NULL;
+    if (!number(threads, "threads", 1, PSI_MOST_THREADS, &value)) return NULL;
+    return PyLong_FromUnsignedLong(psi_threads_set_limit((unsigned)value));
+}
+
 static PyMethodDef methods[] = {
     {"selected", py_selected, METH_NOARGS, "The name of the kernel in use."},
     METHOD(select, "Use the kernel of this name from now on."),
+    METHOD(limit_threads, "Bound the threads of a batch; returns the bound before."),
     {NULL, NULL, 0, NULL},
 };
 
@@ -76,6 +88,11 @@ static int execute(PyObject *module) {
         PyModule_AddFunctions(module, psi_oprf_methods) != 0 ||
         PyModule_AddFunctions(module, psi_scalar_methods) != 0)
         return -1;
+    if (!psi_threads_configure()) {
+        PyErr_Format(PyExc_ImportError, "OVERLAP_THREADS: expected a whole number from 1 to %d",
+                     PSI_MOST_THREADS);
+        return -1;
+    }
     const char *wanted = getenv(ENVIRONMENT);
     if (wanted == NULL || *wanted == '\0') wanted = psi_kernel_at(0)->name;
     return choose(state, PyExc_ImportError, ENVIRONMENT, wanted) ? 0 : -1;

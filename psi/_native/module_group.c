@@ -17,7 +17,7 @@ static PyObject *py_element_from_uniform(PyObject *module, PyObject *args, PyObj
     if (!call_rows(&c, uniform, "uniform", PSI_UNIFORM, &in, &n)) goto end;
     if ((result = new_bytes(n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(n, HEAVY);
-    psi_status status = c.kernel->element_from_uniform(out, in, n);
+    psi_status status = psi_threads_element_from_uniform(c.kernel, out, in, n);
     take_gil(gil);
     result = plain_result(result, status);
 end:
@@ -34,7 +34,7 @@ static PyObject *py_check_elements(PyObject *module, PyObject *args, PyObject *k
     if (!PARSE("O:check_elements", &elements)) goto end;
     if (!call_rows(&c, elements, "elements", PSI_ELEMENT, &in, &n)) goto end;
     PyThreadState *gil = release_gil(n, HEAVY);
-    psi_status status = c.kernel->check_elements(in, n);
+    psi_status status = psi_threads_check_elements(c.kernel, in, n);
     take_gil(gil);
     result = status_result(status);
 end:
@@ -54,7 +54,7 @@ static PyObject *py_mul(PyObject *module, PyObject *args, PyObject *keywords) {
     if (!call_scalars(&c, scalars, "scalars", n, &factors)) goto end;
     if ((result = new_bytes(n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(n, HEAVY);
-    psi_status status = c.kernel->mul(out, in, factors, n);
+    psi_status status = psi_threads_mul(c.kernel, out, in, factors, n);
     take_gil(gil);
     result = checked_result(result, status);
 end:
@@ -94,7 +94,7 @@ static PyObject *py_add(PyObject *module, PyObject *args, PyObject *keywords) {
     if (!call_rows_like(&c, b, "b", PSI_ELEMENT, n, &right)) goto end;
     if ((result = new_bytes(n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(n, HEAVY);
-    psi_status status = c.kernel->add(out, left, right, n);
+    psi_status status = psi_threads_add(c.kernel, out, left, right, n);
     take_gil(gil);
     result = checked_result(result, status);
 end:

@@ -70,7 +70,7 @@ static PyObject *py_hash_to_group(PyObject *module, PyObject *args, PyObject *ke
     if (!call_texts_mode(&c, data, offsets, prefix, mode_object, &texts, &mode)) goto end;
     if ((result = new_bytes(texts.n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(texts.n, HEAVY);
-    psi_status status = c.kernel->hash_to_group(out, &texts, mode);
+    psi_status status = psi_threads_hash_to_group(c.kernel, out, &texts, mode);
     take_gil(gil);
     result = plain_result(result, status);
 end:
@@ -89,7 +89,7 @@ static PyObject *py_blind(PyObject *module, PyObject *args, PyObject *keywords) 
     if (!call_session(&c, data, offsets, prefix, seed, first_j, &texts, &blinds)) goto end;
     if ((result = new_bytes(texts.n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(texts.n, HEAVY);
-    psi_status status = c.kernel->blind(out, &texts, VOPRF, &blinds);
+    psi_status status = psi_threads_blind(c.kernel, out, &texts, VOPRF, &blinds);
     take_gil(gil);
     result = checked_result(result, status);
 end:
@@ -134,7 +134,7 @@ static PyObject *py_unblind_finalize(PyObject *module, PyObject *args, PyObject 
     if (!output_length(size, &length)) goto end;
     if ((result = new_bytes(texts.n, length, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(texts.n, HEAVY);
-    psi_status status = c.kernel->finalize(out, length, &texts, VOPRF, &blinds, elements);
+    psi_status status = psi_threads_finalize(c.kernel, out, length, &texts, VOPRF, &blinds, elements);
     take_gil(gil);
     result = checked_result(result, status);
 end:
@@ -155,7 +155,7 @@ static PyObject *py_blind_with(PyObject *module, PyObject *args, PyObject *keywo
     if ((result = new_bytes(texts.n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(texts.n, HEAVY);
     psi_status status = psi_check_blinds(blinds.scalars, texts.n);
-    if (status == PSI_GOOD) status = c.kernel->blind(out, &texts, mode, &blinds);
+    if (status == PSI_GOOD) status = psi_threads_blind(c.kernel, out, &texts, mode, &blinds);
     take_gil(gil);
     result = checked_result(result, status);
 end:
@@ -182,7 +182,7 @@ static PyObject *py_finalize_with(PyObject *module, PyObject *args, PyObject *ke
     PyThreadState *gil = release_gil(texts.n, HEAVY);
     psi_status status = psi_check_blinds(blinds.scalars, texts.n);
     if (status == PSI_GOOD)
-        status = c.kernel->finalize(out, length, &texts, VOPRF, &blinds, elements);
+        status = psi_threads_finalize(c.kernel, out, length, &texts, VOPRF, &blinds, elements);
     take_gil(gil);
     result = checked_result(result, status);
 end:
@@ -202,7 +202,7 @@ static PyObject *py_evaluate(PyObject *module, PyObject *args, PyObject *keyword
     if (!call_key(&c, key, &k)) goto end;
     if ((result = new_bytes(n, PSI_ELEMENT, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(n, HEAVY);
-    psi_status status = c.kernel->evaluate(out, in, n, k);
+    psi_status status = psi_threads_evaluate(c.kernel, out, in, n, k);
     take_gil(gil);
     result = checked_result(result, status);
 end:
@@ -223,7 +223,7 @@ static PyObject *py_table_tags(PyObject *module, PyObject *args, PyObject *keywo
     if (!call_key(&c, key, &k) || !output_length(size, &length)) goto end;
     if ((result = new_bytes(texts.n, length, &out)) == NULL) goto end;
     PyThreadState *gil = release_gil(texts.n, HEAVY);
-    psi_status status = c.kernel->table_tags(out, length, &texts, mode, k);
+    psi_status status = psi_threads_table_tags(c.kernel, out, length, &texts, mode, k);
     take_gil(gil);
     result = plain_result(result, status);
 end:

@@ -90,7 +90,7 @@ def call(function: str, **changes: Any) -> Any:
 
 def test_list_of_functions_is_complete() -> None:
     public = {name for name in vars(native) if not name.startswith("_")}
-    assert public == {*GOOD, "NAMES", "selected", "select"}
+    assert public == {*GOOD, "NAMES", "selected", "select", "limit_threads"}
 
 
 @pytest.mark.parametrize("function", GOOD)
