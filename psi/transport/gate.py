@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # grpc's classes are generic in the stubs only
         [grpc.HandlerCallDetails], grpc.RpcMethodHandler[Request, Response] | None
     ]
 
-_log: Final = logging.getLogger(__name__)
+_log: Final = logging.getLogger("overlap")
 _CALLER: Final[ContextVar[Caller]] = ContextVar("psi_transport_caller")
 
 

@@ -30,6 +30,13 @@ _ADDRESS: Final = re.compile(
     r"(?:\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})"
 )
 
+# Python calls them printable, and a terminal shows nothing or a blank: Unicode's default-ignorable
+# letters and marks (DerivedCoreProperties.txt), and the braille pattern without dots.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+
 
 def check_name(what: str, name: str) -> str:
     """
@@ -77,9 +84,10 @@ def check_text(what: str, text: str) -> str:
     The text, if it is short and printable.
 
     Raises:
-        UsageError: It is longer than `MAX_TEXT` or holds control characters.
+        UsageError: It is longer than `MAX_TEXT` or holds control characters, or some
+            that show nothing.
     """
-    if len(text) > MAX_TEXT or not text.isprintable():
+    if len(text) > MAX_TEXT or not text.isprintable() or _INVISIBLE.search(text):
         raise UsageError(f"{what}: expected at most {MAX_TEXT} printable characters")
     return text
 

@@ -173,6 +173,15 @@ def test_config_show_expect_values_and_origins(run: Run, tmp_path: Path) -> None
     assert {"key": "check.timeout", "value": 90, "origin": "overlap.toml"} in shown["settings"]
 
 
+def test_config_show_of_paths_with_control_characters_expect_escapes(
+    run: Run,
+) -> None:
+    for flag, shown in (((), r"/x/\x1b[2Junlock.key"), (("--json",), r"/x/\u001b[2Junlock.key")):
+        ended = run("config", "show", "--unlock-file", "/x/\x1b[2Junlock.key", *flag)
+        assert shown in ended.stdout
+        assert "\x1b[2J" not in ended.stdout
+
+
 def test_config_show_of_a_bad_file_expect_bad_config(run: Run, tmp_path: Path) -> None:
     (tmp_path / "acme" / "overlap.toml").write_text('serve = { listen = "nowhere" }\n')
     ended = run("config", "show")

@@ -104,6 +104,8 @@ def test_failure_that_is_a_bug_sends_nothing_of_its_text(
     assert error.slug == "peer-failed"
     assert "evil" not in caplog.text
     assert "unexpected KeyError in /psi.proto.v1.Pairwise/Evaluate" in caplog.text
+    # The logger that `serve --log-format` formats and escapes.
+    assert {record.name for record in caplog.records} == {"overlap"}
     assert beta.refusals[-1] == ("acme-corp", "/psi.proto.v1.Pairwise/Evaluate", "bug")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from psi.results.text import escape
 from psi.trust.config import Config
 from psi.trust.home import Home, find_home
 from psi.trust.unlock import find_unlock_file
@@ -52,9 +53,10 @@ def show(settings: Settings, *, unlock_file: Path | None) -> None:
         screen.object("config", {"settings": entries})
         return
     keys = max(len(row.key) for row in rows)
-    values = max(len(row.shown) for row in rows)
+    values = max(len(escape(row.shown)) for row in rows)
     for row in rows:
-        screen.out(f"{screen.dim(f'{row.key:{keys}}')}  {row.shown:{values}}  {row.origin}\n")
+        left, shown = screen.dim(f"{row.key:{keys}}"), escape(row.shown)
+        screen.out(f"{left}  {shown:{values}}  {row.origin}\n")
 
 
 def _places(settings: Settings, home: Home, unlock_file: Path | None) -> Iterator[_Row]:
@@ -92,5 +94,6 @@ def _file(home: Home) -> Iterator[_Row]:
     yield row("check.timeout", loaded.check.timeout_s, duration(loaded.check.timeout_s))
     keep = loaded.check.keep_results_s
     yield row("check.keep_results", keep, duration(keep) if keep else "never saved")
+    yield row("metrics.listen", loaded.metrics_listen or None, loaded.metrics_listen)
     for name, address in sorted(loaded.addresses.items()):
         yield _Row(f"peer.{name}.address", address, address, _FILE)

@@ -90,9 +90,13 @@ def test_split_address_of_a_long_one_does_not_print_all_of_it() -> None:
     assert len(caught.value.message) < 120
 
 
+# Letters, marks and a symbol without a shape: Hangul fillers, joiners, selectors, blank braille.
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2800\u3164\ufe00\ufe0f\uffa0\U000e0100"
+
+
 def test_check_text_of_long_or_unprintable_text_refuses() -> None:
     assert check_text("contact", "SOC, Åsa <soc@acme.example>")
-    for text in ("x" * 201, "a\tb", "\u202e"):
+    for text in ("x" * 201, "a\tb", "\u202e", *map("a{}b".format, INVISIBLE)):
         with refused("usage", "contact: expected at most 200 printable"):
             check_text("contact", text)
 
