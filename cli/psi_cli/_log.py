@@ -52,9 +52,13 @@ class _Json(_WithoutValues):
         fields: dict[str, object] = {
             "time": rfc3339(record.created),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            # A type of the audit log, with what it says beside it; else what was said.
+            "event": getattr(record, "event", record.getMessage()),
         }
-        fields |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        values = {name: getattr(record, name, None) for name in _FIELDS}
+        fields |= {name: value for name, value in values.items() if value is not None}
+        if hasattr(record, "event"):
+            fields["text"] = record.getMessage()
         if record.exc_info:
             fields["trace"] = self.formatException(record.exc_info).splitlines()
         return json.dumps(fields)

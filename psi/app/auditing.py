@@ -29,7 +29,12 @@ _log: Final = logging.getLogger("overlap")
 # Calls that are refused again and again are counted, not written one by one.
 _REFUSALS_EVERY_MS: Final = 60_000
 _MAX_REFUSALS: Final = 256
+# Of what is not here: info, one line for each step of a run.
 _LEVELS: Final = {
+    "start": logging.DEBUG,
+    "stop": logging.DEBUG,
+    "period": logging.DEBUG,
+    "key-certificate": logging.DEBUG,
     "evidence": logging.ERROR,
     "storage-fault": logging.ERROR,
     "repair": logging.WARNING,

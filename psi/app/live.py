@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The answering side as the network gets it once, although it changes while it runs."""
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -25,6 +26,10 @@ class Listener(Protocol):
 
     def opened(self, hello: Signed[ClientHello], answer: ServerAnswer) -> None:
         """A session was charged; raises if that can't be recorded, and nothing is answered."""
+        ...
+
+    def evaluated(self, seconds: float) -> None:
+        """A part was answered."""
         ...
 
     def closed(self, receipt: Signed[Close]) -> None:
@@ -54,7 +59,10 @@ class LiveAnswerer:
         self, caller: Caller, request: Signed[EvalRequest], elements: bytes
     ) -> tuple[Signed[EvalResponse], bytes]:
         """The response and the evaluated elements."""
-        return self._now().evaluate(caller, request, elements)
+        started = time.monotonic()
+        answer = self._now().evaluate(caller, request, elements)
+        self._listener.evaluated(time.monotonic() - started)
+        return answer
 
     def get_table(self, caller: Caller, request: Signed[GetTable]) -> bytes:
         """One page of tags."""

@@ -23,6 +23,7 @@ from psi.app.events import Events, SilentEvents
 from psi.app.join import LEDGER_FILE
 from psi.app.live import LiveAnswerer
 from psi.app.member import Member
+from psi.app.metrics import Facts, Metrics
 from psi.app.reading import check_own_set, read_own_set
 from psi.app.receipts import keep_receipt
 from psi.errors import SLUGS, PsiError
@@ -92,6 +93,7 @@ class MemberServer:
         self._keep = keep_evidence(home.evidence)
         self._auditor = Auditor.open(home, self._member.identity, clock.now_ms, say=True)
         self._told: set[bytes] = set()
+        self._metrics = Metrics(self._facts)
         self._switching = threading.Lock()
         self._keys, self._answerer = self._answering()
         # An epoch may have ended while no server ran.
@@ -125,6 +127,8 @@ class MemberServer:
 
     def start(self) -> int:
         """Begin to answer; returns the port."""
+        if self._member.config.metrics_listen:
+            self._metrics.listen(self._member.config.metrics_listen)
         port = self._grpc.start()
         configuration = self._member.home.config_path
         digest = hashlib.sha256(
@@ -178,13 +182,21 @@ class MemberServer:
         session_id = answer.hello.body.session_id or b""
         if session_id not in self._told:
             self._auditor.opened(hello, answer)
+            self._metrics.opened(hello.body.client, hello.body.bucket)
             self._told.add(session_id)
+
+    def evaluated(self, seconds: float) -> None:
+        """A part was answered."""
+        self._metrics.part_answered(seconds)
 
     def closed(self, receipt: Signed[Close]) -> None:
         """Keep the receipt as a file; if that fails now, `keep_house` does it later."""
         record = self._ledger.session(receipt.body.session_id)
         if record is not None and receipt.body.transcript not in self._told:
             self._auditor.closed(record.client, receipt)
+            now_ms = self._clock.now_ms()
+            took_s = max(0, now_ms - record.opened_ms) / 1000
+            self._metrics.ended(record.client, "done", took_s, now_ms // 1000)
             self._told.add(receipt.body.transcript)
         try:
             if record is not None:
@@ -203,6 +215,7 @@ class MemberServer:
     def stop(self) -> None:
         """Let calls in flight finish, then close everything."""
         self._grpc.stop(_STOP_GRACE_S)
+        self._metrics.close()
         self._end_audit()
         self._tables.close()
         self._ledger.close()
@@ -214,9 +227,28 @@ class MemberServer:
             _log.error("can't write the audit log: %s [%s]", error, error.slug)
         self._auditor.close()
 
+    def _facts(self) -> Facts:
+        member = self._member
+        left = {}
+        try:
+            limits_of = member.rules().limits
+            for name in self.peers_that_may_ask:
+                used = self._ledger.usage(name, self.epoch).elements
+                left[name] = max(0, limits_of(name).budget - used)
+        except PsiError as error:
+            # We are no longer in the roster, or the ledger can't be read: the rest still is.
+            _log.debug("no budgets for the metrics: %s [%s]", error, error.slug)
+        return Facts(
+            roster_version=member.roster.roster.serial,
+            certificate_not_after=validity(member.identity.certificate_der)[1],
+            audit_records=self._auditor.log.head[0],
+            budget_left=left,
+        )
+
     def _refused(self, caller: str | None, method: str, slug: str) -> None:
         if slug == "busy":
             return  # put off, not refused
+        self._metrics.refused(caller, slug)
         try:
             if SLUGS[slug].end == "storage-fault":
                 self._auditor.storage_failed(slug)
@@ -290,6 +322,7 @@ class MemberServer:
     def _keep_evidence(self, evidence: Evidence) -> None:
         path = self._keep(evidence)
         self._auditor.evidence_kept(evidence, path.name)
+        self._metrics.ended(evidence.accused, "peer-fault", 0.0, self._clock.now_s)
 
 
 def _end_of(member: Member) -> str:

@@ -42,6 +42,17 @@ def test_json_log_expect_one_object_a_line(
     assert (shown["level"], shown["event"], shown["count"]) == ("debug", "opened", 14_336)
 
 
+def test_json_log_of_an_audited_event_expect_its_type_and_what_it_says(
+    log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_log(Settings(), "json")
+    extra = {"event": "refusal", "peer": "acme-corp", "run": None, "error": "policy-refused"}
+    log.info("refusal: peer acme-corp", extra=extra)
+    shown = json.loads(capsys.readouterr().err)
+    assert list(shown) == ["time", "level", "event", "peer", "error", "text"]
+    assert (shown["event"], shown["text"]) == ("refusal", "refusal: peer acme-corp")
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_log_of_an_exception_expect_no_value(
     log: logging.Logger, capsys: pytest.CaptureFixture[str], form: str

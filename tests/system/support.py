@@ -149,13 +149,14 @@ class Alliance:
         listen: str = "127.0.0.1:0",
         command: Sequence[str] = COMMAND,
         environment: Mapping[str, str] | None = None,
+        flags: Sequence[str] = (),
     ) -> Server:
         """Start a server and wait until it answers."""
         words = [*command, "serve", *map(str, paths), *self.words(name)]
         log = self.folder / f"{name}-{len(self.servers)}.log"
         with log.open("w") as stderr:
             process = subprocess.Popen(
-                [*words, "--listen", listen, "--json"],
+                [*words, "--listen", listen, "--json", *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
