@@ -102,26 +102,29 @@ class Collector:
                 found = ()
             for element in (found,) if isinstance(found, bytes) else found:
                 row = add(element)
+                colon = element.index(b":")
                 if row == UNWANTED:
-                    self._filtered[element[: element.index(b":")].decode()] += 1
+                    self._filtered[element[:colon].decode()] += 1
                     continue
                 add_row(row)
                 add_place(self._place)
                 add_line(line if line < _MAX_LINE else _MAX_LINE)
                 # What was written canonically is not stored twice.
                 raw = text.encode("utf-8", "surrogateescape")
-                if len(raw) != len(element) - element.index(b":") - 1 or not element.endswith(raw):
+                length = len(raw)
+                if length != len(element) - colon - 1 or not element.endswith(raw):
                     written += raw
-                    add_length(len(raw))
+                    add_length(length)
                 else:
                     add_length(0)
+                length = 0
                 if own_id:
                     raw = own_id.encode("utf-8", "replace")
-                    if len(raw) <= _MAX_ID:
-                        ids += raw
-                    add_id_length(len(raw) if len(raw) <= _MAX_ID else 0)
-                else:
-                    add_id_length(0)
+                    length = len(raw)
+                    if length > _MAX_ID:
+                        raw, length = b"", 0
+                    ids += raw
+                add_id_length(length)
             if each is not None and count % EVERY == 0:
                 each()
 

@@ -94,13 +94,16 @@ static size_t dotted(const char *text, size_t length, unsigned *first) {
     return at;
 }
 
-static size_t address(const struct plain_rules *rules, const char *text, size_t length, char *out) {
+/* An address, with a port behind a colon or, where that does not end a word, a bar. */
+static size_t address(const struct plain_rules *rules, const char *text, size_t length, int words,
+                      char *out) {
     unsigned first = 0;
     size_t end = dotted(text, length, &first);
     if (end == 0 || rules->suspect[first]) return 0;
     if (end < length) {
         size_t digits = length - end - 1;
-        if (text[end] != ':' || digits < 1 || digits > 5) return 0;
+        if (text[end] != ':' && (words || text[end] != '|')) return 0;
+        if (digits < 1 || digits > 5) return 0;
         for (size_t i = end + 1; i < length; i++)
             if (!is(text[i], DIGIT)) return 0;
     }
@@ -228,7 +231,7 @@ size_t plain_element(const struct plain_rules *rules, const char *text, size_t l
     if (length < 4 || length > PLAIN_MAX) return 0;
     text = refanged(text, &length, buffer);
     if (text == NULL || length < 4) return 0;
-    size_t size = is(text[0], DIGIT) ? address(rules, text, length, out) : 0;
+    size_t size = is(text[0], DIGIT) ? address(rules, text, length, words, out) : 0;
     if (size == 0 && length >= 32 && is(text[0], HEX)) size = hash(text, length, out);
     if (size != 0) return size;
     if (length > 8 && memcmp(text, "http", 4) == 0 && (text[4] == ':' || text[5] == ':'))

@@ -8,13 +8,16 @@ broken one the elements of its lists that end before the damage are used, nothin
 
 import io
 import re
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 import msgspec
+from msgspec import Raw
+from msgspec.json import Decoder
 
 from psi.indicators.readers._open import DamagedError, Opened, utf8
 
-__all__ = ["MAX_DOCUMENT", "Document", "read_document"]
+__all__ = ["MAX_DOCUMENT", "Document", "decoded", "read_document"]
 
 MAX_DOCUMENT: Final = 1 << 30  # bytes; such a document takes about as much again when decoded
 
@@ -25,36 +28,36 @@ _KEY: Final = re.compile(rb"\s*:")
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
 class Document(Generic[T]):
     """
     Attributes:
         content: The document, or None where nothing of it is readable.
+        data: Its bytes.
         damage: What is wrong with it, to be raised when `content` has been used.
-        bad_records: How many elements of lists had another shape than the format gives them.
     """
 
-    def __init__(self, content: T | None, damage: DamagedError | None, bad_records: int) -> None:
-        self.content = content
-        self.damage = damage
-        self.bad_records = bad_records
+    content: T | None
+    data: bytes
+    damage: DamagedError | None
 
 
-def read_document(opened: Opened, kind: type[T], lists: frozenset[str]) -> Document[T]:
+def read_document(opened: Opened, decoder: Decoder[T], lists: frozenset[str]) -> Document[T]:
     """
     Decode the whole of a file.
 
     Args:
         opened: The file, as text.
-        kind: A struct whose fields are lists of structs, or lists of those.
+        decoder: Of a struct that leaves the records in its lists as they are (`msgspec.Raw`), so
+            that an odd record loses only itself, and objects exist for one record at a time.
         lists: Keys of the lists whose elements are records.
     """
     data, damage = _bytes_of(opened)
-    bad = 0
     try:
         try:
-            return Document(msgspec.json.decode(data, type=kind, strict=False), damage, 0)
+            return Document(decoder.decode(data), data, damage)
         except msgspec.ValidationError:
-            pass  # one odd record; looked for one by one
+            raise
         except msgspec.DecodeError as error:
             found = _BYTE.search(str(error))
             at = int(found[1]) if found else len(data)
@@ -63,12 +66,19 @@ def read_document(opened: Opened, kind: type[T], lists: frozenset[str]) -> Docum
                     f"is broken JSON at byte {at:,}" if found else f"ends early after {at:,} bytes"
                 )
             data = _mended(data[:at], {name.encode() for name in lists})
-        tree, bad = _pruned(msgspec.json.decode(data), kind, lists)
-        return Document(msgspec.convert(tree, kind, strict=False), damage, bad)
+        return Document(decoder.decode(data), data, damage)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Document(None, damage or DamagedError("is JSON of another shape"), bad)
+        return Document(None, b"", damage or DamagedError("is JSON of another shape"))
     except RecursionError:
-        return Document(None, DamagedError("is nested too deeply"), bad)
+        return Document(None, b"", DamagedError("is nested too deeply"))
+
+
+def decoded(record: Raw, decoder: Decoder[T]) -> T | None:
+    """A record, or None where it has another shape."""
+    try:
+        return decoder.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _bytes_of(opened: Opened) -> tuple[bytes, DamagedError | None]:
@@ -110,41 +120,3 @@ def _mended(data: bytes, lists: set[bytes]) -> bytes:
 def _is_list(open_brackets: list[tuple[bytes, bytes | None]], lists: set[bytes]) -> bool:
     bracket, key = open_brackets[-1]
     return bracket == b"[" and (len(open_brackets) == 1 or key in lists)
-
-
-def _pruned(tree: Any, kind: type[Any], lists: frozenset[str]) -> tuple[Any, int]:
-    """The tree without the elements of lists that are no objects or have fields of other types."""
-    bad = 0
-
-    def prune(node: Any) -> Any:
-        nonlocal bad
-        if isinstance(node, list):
-            kept = [prune(item) for item in node if isinstance(item, dict)]
-            bad += len(node) - len(kept)
-            return kept
-        if not isinstance(node, dict):
-            return node
-        for name in lists & node.keys():
-            value = node[name]
-            if not isinstance(value, list):
-                node[name] = prune(value) if isinstance(value, dict) else None
-                continue
-            kept = []
-            for item in value:
-                if isinstance(item, dict) and _fits(name, prune(item), kind):
-                    kept.append(item)
-                else:
-                    bad += 1
-            node[name] = kept
-        return node
-
-    return prune(tree), bad
-
-
-def _fits(name: str, item: Any, kind: type[Any]) -> bool:
-    """Whether a document that holds nothing but this element would be accepted."""
-    try:
-        msgspec.convert({name: [item]}, kind, strict=False)
-    except msgspec.ValidationError:
-        return False
-    return True

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
+from msgspec.json import Decoder
 
 from psi.indicators.filters import Filter
 from psi.indicators.readers._base import Record, Scan
-from psi.indicators.readers._document import read_document
+from psi.indicators.readers._document import decoded, read_document
 from psi.indicators.readers._open import Opened
 from psi.indicators.reasons import Reason
 from psi.indicators.tlp import Tlp, tlp_of_tags
@@ -50,7 +52,7 @@ class _Attribute(msgspec.Struct, gc=False):
 class _Object(msgspec.Struct):
     deleted: Any = None
     timestamp: str | int | None = None
-    Attribute: list[_Attribute] | None = None
+    Attribute: list[Raw] | None = None
 
 
 class _Node(msgspec.Struct):
@@ -62,16 +64,27 @@ class _Node(msgspec.Struct):
     timestamp: str | int | None = None
     date: str | None = None
     Tag: list[_Tag] | None = None
-    Attribute: list[_Attribute] | None = None
-    Object: list[_Object] | None = None
+    Attribute: list[Raw] | None = None
+    Object: list[Raw] | None = None
+
+
+_DOCUMENT: Final = Decoder(list[Raw] | _Node, strict=False)
+_NODE: Final = Decoder(_Node, strict=False)
+_OBJECT: Final = Decoder(_Object, strict=False)
+_ATTRIBUTE: Final = Decoder(_Attribute, strict=False)
 
 
 def read_misp(opened: Opened, scan: Scan) -> Iterator[Record]:
     """The attributes of all events, in the order of the file."""
-    document = read_document(opened, list[_Node] | _Node, _LISTS)  # type: ignore[arg-type]
-    for _ in range(document.bad_records):
-        scan.reject("", 0, Reason.BAD_RECORD, "")
-    if document.content is not None:
+    document = read_document(opened, _DOCUMENT, _LISTS)
+    if isinstance(document.content, list):
+        for raw in document.content:
+            node = decoded(raw, _NODE)
+            if node is None:
+                scan.reject("", 0, Reason.BAD_RECORD, "")
+            else:
+                yield from _nodes(node, scan)
+    else:
         yield from _nodes(document.content, scan)
     if document.damage is not None:
         raise document.damage
@@ -84,59 +97,58 @@ def _nodes(found: list[_Node] | _Node | None, scan: Scan) -> Iterator[Record]:
         yield from _nodes(node.response, scan)
         yield from _nodes(node.Event, scan)
         if node.Attribute or node.Object:
-            yield from _Attributes(node, scan)
+            yield from _event(node, scan)
 
 
-class _Attributes:
-    """The attributes of one event."""
+def _event(event: _Node, scan: Scan) -> Iterator[Record]:
+    tlp = _level(event.Tag)
+    time = event.timestamp or event.date
+    if event.Attribute:
+        yield from _attributes(event.Attribute, event.uuid or "", tlp, time, scan)
+    for raw in event.Object or ():
+        found = decoded(raw, _OBJECT)
+        if found is None:
+            scan.reject("", 0, Reason.BAD_RECORD, "")
+        elif _is_true(found.deleted):
+            scan.leave_out(Filter.DELETED, len(found.Attribute or ()))
+        elif found.Attribute:
+            own_time = found.timestamp or time
+            yield from _attributes(found.Attribute, event.uuid or "", tlp, own_time, scan)
 
-    def __init__(self, event: _Node, scan: Scan) -> None:
-        self._event = event
-        self._scan = scan
-        self._tlp = _level(event.Tag)
 
-    def __iter__(self) -> Iterator[Record]:
-        event, scan = self._event, self._scan
-        if event.Attribute:
-            yield from self._records(event.Attribute, event.timestamp or event.date)
-        for found in event.Object or ():
-            if _is_true(found.deleted):
-                scan.leave_out(Filter.DELETED, len(found.Attribute or ()))
-            elif found.Attribute:
-                yield from self._records(found.Attribute, found.timestamp or event.timestamp)
-
-    def _records(
-        self, attributes: Sequence[_Attribute], time: str | int | None
-    ) -> Iterator[Record]:
-        scan, filters = self._scan, self._scan.filters
-        tlp_max, aged = filters.tlp_limit, filters.max_age_s is not None
-        uuid, place = self._event.uuid or "", None
-        for attribute in attributes:
-            event, tlp = uuid, self._tlp
-            if attribute.Tag:
-                tlp = max(tlp, _level(attribute.Tag))
-            if attribute.Event is not None:
-                event = attribute.Event.uuid or uuid
-                tlp = max(tlp, _level(attribute.Event.Tag))
-            if attribute.deleted and _is_true(attribute.deleted):
-                scan.leave_out(Filter.DELETED, 1)
-            elif tlp > tlp_max:
-                scan.leave_out(Filter.TLP, 1)
-            elif filters.to_ids and not _is_true(attribute.to_ids):
-                scan.leave_out(Filter.NOT_TO_IDS, 1)
-            elif aged and filters.too_old(attribute.timestamp or time, attribute.last_seen):
-                scan.leave_out(Filter.TOO_OLD, 1)
-            else:
-                value = attribute.value
-                if not isinstance(value, str):
-                    if value is None:
-                        scan.reject("", 0, Reason.BAD_RECORD, attribute.uuid or "")
-                        continue
-                    value = str(value)
-                if place != (event, tlp):
-                    place = (event, tlp)
-                    scan.begin_place(event, tlp)
-                yield value, attribute.type, 0, attribute.uuid or ""
+def _attributes(
+    raws: Sequence[Raw], uuid: str, event_tlp: Tlp, time: str | int | None, scan: Scan
+) -> Iterator[Record]:
+    filters = scan.filters
+    tlp_limit, aged = filters.tlp_limit, filters.max_age_s is not None
+    place = None
+    for raw in raws:
+        attribute = decoded(raw, _ATTRIBUTE)
+        if attribute is None or attribute.value is None:
+            own_id = "" if attribute is None else attribute.uuid or ""
+            scan.reject("", 0, Reason.BAD_RECORD, own_id)
+            continue
+        event, tlp = uuid, event_tlp
+        if attribute.Tag:
+            tlp = max(tlp, _level(attribute.Tag))
+        if attribute.Event is not None:
+            event = attribute.Event.uuid or uuid
+            tlp = max(tlp, _level(attribute.Event.Tag))
+        if attribute.deleted and _is_true(attribute.deleted):
+            scan.leave_out(Filter.DELETED, 1)
+        elif tlp > tlp_limit:
+            scan.leave_out(Filter.TLP, 1)
+        elif filters.to_ids and not _is_true(attribute.to_ids):
+            scan.leave_out(Filter.NOT_TO_IDS, 1)
+        elif aged and filters.too_old(attribute.timestamp or time, attribute.last_seen):
+            scan.leave_out(Filter.TOO_OLD, 1)
+        else:
+            value = attribute.value
+            if place != (event, tlp):
+                place = (event, tlp)
+                scan.begin_place(event, tlp)
+            own_id = attribute.uuid or ""
+            yield value if isinstance(value, str) else str(value), attribute.type, 0, own_id
 
 
 def _level(tags: list[_Tag] | None) -> Tlp:

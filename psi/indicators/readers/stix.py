@@ -8,17 +8,19 @@ holds one version.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
+from msgspec.json import Decoder
 
 from psi.indicators.filters import Filter
 from psi.indicators.readers._base import Record, Scan
-from psi.indicators.readers._document import read_document
+from psi.indicators.readers._document import decoded, read_document
 from psi.indicators.readers._open import Opened
-from psi.indicators.readers.stix_pattern import PatternError, atoms
+from psi.indicators.readers.stix_pattern import PatternError, atoms, single
 from psi.indicators.reasons import Reason
 from psi.indicators.tlp import STIX_MARKINGS, Tlp, tlp_of_tags
 from psi.indicators.type_names import is_type_name
@@ -27,6 +29,7 @@ __all__ = ["STIX_KEYS", "read_stix", "type_of_path"]
 
 STIX_KEYS: Final = r'"type"\s*:\s*"bundle"|"id"\s*:\s*"[a-z0-9-]+--[0-9a-f]{8}-|"spec_version"\s*:'
 _LISTS: Final = frozenset({"objects"})
+_DEFINES_MARKINGS: Final = b'"marking-definition"'
 
 _VALUES: Final = {
     "ipv4-addr": "ip",
@@ -41,12 +44,12 @@ _HASHES: Final = re.compile(r"(?:^|[:.])hashes\.(.+)$")
 _NOT_EXACT: Final = "pattern-in-file"  # a type name that says so
 
 
-class _Object(msgspec.Struct):
+class _Object(msgspec.Struct, gc=False):
     """An object, or a bundle of them; `objects` of observed-data in STIX 2.0 is a mapping."""
 
     type: str = ""
     id: str = ""
-    objects: "list[_Object] | dict[str, Any] | None" = None
+    objects: list[Raw] | dict[str, Any] | None = None
     pattern: Any = None
     pattern_type: str | None = None
     revoked: Any = None
@@ -63,33 +66,57 @@ class _Object(msgspec.Struct):
     hashes: Any = None
 
 
+_DOCUMENT: Final = Decoder(list[Raw] | _Object, strict=False)
+_OBJECT: Final = Decoder(_Object, strict=False)
+
+
 def read_stix(opened: Opened, scan: Scan) -> Iterator[Record]:
     """The values of all objects, in the order of the file."""
-    document = read_document(opened, list[_Object] | _Object, _LISTS)  # type: ignore[arg-type]
-    for _ in range(document.bad_records):
-        scan.reject("", 0, Reason.BAD_RECORD, "")
-    if document.content is not None:
-        objects = list(_flat(document.content))
-        yield from _records(objects, {**STIX_MARKINGS, **_own_markings(objects)}, scan)
+    document = read_document(opened, _DOCUMENT, _LISTS)
+    content = document.content
+    reader = _Objects(scan, brings_markings=_DEFINES_MARKINGS in document.data)
+    if isinstance(content, list):
+        yield from reader.of_list(content)
+    elif content is not None:
+        yield from reader.of_object(content)
     if document.damage is not None:
         raise document.damage
 
 
-def _flat(found: list[_Object] | _Object) -> Iterator[_Object]:
-    for item in found if isinstance(found, list) else [found]:
-        if isinstance(item.objects, list):
-            yield from _flat(item.objects)
-        else:
-            yield item
+class _Objects:
+    """The objects of one file, with the markings that it brings along."""
 
+    def __init__(self, scan: Scan, *, brings_markings: bool) -> None:
+        self._scan = scan
+        self._brings_markings = brings_markings
+        self._markings = dict(STIX_MARKINGS)
+        self._place = Tlp.NONE
 
-def _records(objects: list[_Object], markings: Mapping[str, Tlp], scan: Scan) -> Iterator[Record]:
-    filters, place = scan.filters, Tlp.NONE
-    for found in objects:
+    def of_list(self, raws: list[Raw]) -> Iterator[Record]:
+        """The values of each, once the markings of all are known."""
+        if self._brings_markings:
+            for raw in raws:
+                # Type and reference differ in what follows the name; most objects have neither.
+                if _DEFINES_MARKINGS in bytes(raw) and (found := decoded(raw, _OBJECT)):
+                    self._markings |= _own_marking(found)
+        for raw in raws:
+            item = decoded(raw, _OBJECT)
+            if item is None:
+                self._scan.reject("", 0, Reason.BAD_RECORD, "")
+            else:
+                yield from self.of_object(item)
+
+    def of_object(self, found: _Object) -> Iterable[Record]:
+        """The values of an object, or of a bundle of them."""
+        if isinstance(found.objects, list):
+            return self.of_list(found.objects)
         is_indicator = found.type == "indicator"
         if not is_indicator and found.type not in _OBSERVED:
-            continue
-        tlp = _level(found, markings)
+            return ()
+        scan, filters = self._scan, self._scan.filters
+        tlp = Tlp.NONE
+        if found.object_marking_refs or found.granular_markings:
+            tlp = _level(found, self._markings)
         if found.revoked is True:
             scan.leave_out(Filter.REVOKED, 1)
         elif tlp > filters.tlp_limit:
@@ -101,30 +128,32 @@ def _records(objects: list[_Object], markings: Mapping[str, Tlp], scan: Scan) ->
         ):
             scan.leave_out(Filter.TOO_OLD, 1)
         else:
-            if tlp is not place:
-                place = tlp
+            if tlp is not self._place:
+                self._place = tlp
                 scan.begin_place("", tlp)
-            yield from _indicator(found, scan) if is_indicator else _observables(found, scan)
+            return _indicator(found, scan) if is_indicator else list(_observables(found, scan))
+        return ()
 
 
-def _indicator(found: _Object, scan: Scan) -> Iterator[Record]:
-    pattern = found.pattern
-    if found.pattern_type not in (None, "stix"):
-        scan.reject(pattern if isinstance(pattern, str) else "", 0, Reason.NOT_EXACT, found.id)
-        return
-    if not isinstance(pattern, str):
-        scan.reject("", 0, Reason.BAD_RECORD, found.id)
-        return
-    try:
-        compared = atoms(pattern)
-    except PatternError:
-        scan.reject(pattern, 0, Reason.BAD_PATTERN, found.id)
-        return
-    for atom in compared:
-        if atom.exact:
-            yield atom.value, type_of_path(atom.path), 0, found.id
-        else:
-            scan.reject(atom.value, 0, Reason.OPERATOR, found.id)
+def _indicator(found: _Object, scan: Scan) -> list[Record]:
+    pattern, own_id = found.pattern, found.id
+    if found.pattern_type is not None and found.pattern_type != "stix":
+        scan.reject(pattern if isinstance(pattern, str) else "", 0, Reason.NOT_EXACT, own_id)
+    elif not isinstance(pattern, str):
+        scan.reject("", 0, Reason.BAD_RECORD, own_id)
+    elif one := single(pattern):
+        return [(one[1], type_of_path(one[0]), 0, own_id)]
+    else:
+        try:
+            compared = atoms(pattern)
+        except PatternError:
+            scan.reject(pattern, 0, Reason.BAD_PATTERN, own_id)
+            return []
+        for atom in compared:
+            if not atom.exact:
+                scan.reject(atom.value, 0, Reason.OPERATOR, own_id)
+        return [(atom.value, type_of_path(atom.path), 0, own_id) for atom in compared if atom.exact]
+    return []
 
 
 def _observables(found: _Object, scan: Scan) -> Iterator[Record]:
@@ -177,28 +206,26 @@ def _level(found: _Object, markings: Mapping[str, Tlp]) -> Tlp:
     """The strictest marking of an object, also where it is of one property only."""
     level = Tlp.NONE
     for ref in found.object_marking_refs or ():
-        level = max(level, markings.get(ref, Tlp.NONE))
+        if (marking := markings.get(ref, level)) > level:
+            level = marking
     if isinstance(found.granular_markings, list):
-        for marking in found.granular_markings:
-            if isinstance(marking, dict):
-                level = max(level, markings.get(str(marking.get("marking_ref")), Tlp.NONE))
+        for part in found.granular_markings:
+            if isinstance(part, dict):
+                level = max(level, markings.get(str(part.get("marking_ref")), Tlp.NONE))
     return level
 
 
-def _own_markings(objects: list[_Object]) -> dict[str, Tlp]:
-    """The TLP levels of marking definitions that the file brings along."""
-    found: dict[str, Tlp] = {}
-    for item in objects:
-        if item.type != "marking-definition":
-            continue
-        names = [item.name] if isinstance(item.name, str) else []
-        if isinstance(item.definition, dict) and "tlp" in item.definition:
-            names.append(f"tlp:{item.definition['tlp']}")
-        if isinstance(item.extensions, dict):
-            names += [
-                f"tlp:{extension['tlp_2_0']}"
-                for extension in item.extensions.values()
-                if isinstance(extension, dict) and "tlp_2_0" in extension
-            ]
-        found[item.id] = tlp_of_tags(names)
-    return found
+def _own_marking(found: _Object) -> dict[str, Tlp]:
+    """The TLP level of a marking definition that the file brings along, by its id."""
+    if found.type != "marking-definition":
+        return {}
+    names = [found.name] if isinstance(found.name, str) else []
+    if isinstance(found.definition, dict) and "tlp" in found.definition:
+        names.append(f"tlp:{found.definition['tlp']}")
+    if isinstance(found.extensions, dict):
+        names += [
+            f"tlp:{extension['tlp_2_0']}"
+            for extension in found.extensions.values()
+            if isinstance(extension, dict) and "tlp_2_0" in extension
+        ]
+    return {found.id: tlp_of_tags(names)}

@@ -11,9 +11,10 @@ change what each of them says, so they are checked for their place only as far a
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["Atom", "PatternError", "atoms"]
+__all__ = ["Atom", "PatternError", "atoms", "single"]
 
 _STRING: Final = r"'(?:[^'\\]|\\.)*+'"
 _STEP: Final = rf"(?:[A-Za-z0-9_-]+|{_STRING})(?:\[(?:\d+|\*)\])*"
@@ -28,10 +29,7 @@ _TOKEN: Final = re.compile(
     )\s*""",
     re.VERBOSE | re.DOTALL,
 )
-# Nearly every pattern of a feed.
-_SINGLE: Final = re.compile(
-    r"\s*\[\s*([a-z0-9-]+:[A-Za-z0-9_.'-]+)\s*=\s*'([^'\\]*)'\s*\]\s*", re.DOTALL
-)
+_FRONT: Final = re.compile(r"\s*\[\s*([a-z0-9-]+:[A-Za-z0-9_.'-]+)\s*=\s*", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _INEXACT: Final = frozenset({"LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"})
 _JOINING: Final = frozenset(
@@ -57,6 +55,26 @@ class _Token(NamedTuple):
     text: str
 
 
+def single(pattern: str) -> tuple[str, str] | None:
+    """
+    Path and value of a pattern that is one comparison by `=`, as nearly every one of a feed is.
+
+    None where that can't be told at a glance; `atoms` always can.
+    """
+    if not pattern.endswith("']") or "\\" in pattern:
+        return None
+    front, _, value = pattern[:-2].rpartition("'")
+    path = _path_of_front(front)
+    return None if path is None else (path, value)
+
+
+@lru_cache(maxsize=1024)
+def _path_of_front(front: str) -> str | None:
+    """The path in `[domain-name:value = `; a feed has few of them."""
+    match = _FRONT.fullmatch(front)
+    return None if match is None else match[1]
+
+
 def atoms(pattern: str) -> list[Atom]:
     """
     The comparisons of a pattern in its order, each member of a set on its own.
@@ -64,9 +82,6 @@ def atoms(pattern: str) -> list[Atom]:
     Raises:
         PatternError: It can't be parsed; nothing of it should be used.
     """
-    single = _SINGLE.fullmatch(pattern)
-    if single is not None:
-        return [Atom(single[1], single[2], True)]
     found = list(_atoms(_tokens(pattern)))
     if not found:
         raise PatternError

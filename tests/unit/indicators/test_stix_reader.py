@@ -10,7 +10,7 @@ from unit.indicators._support import read_bytes, texts
 from psi.errors import IndicatorError
 from psi.indicators import Filter, Filters, Reason, Tlp
 from psi.indicators.readers.stix import type_of_path
-from psi.indicators.readers.stix_pattern import Atom, PatternError, atoms
+from psi.indicators.readers.stix_pattern import Atom, PatternError, atoms, single
 
 RED = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"
 RED_2 = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
@@ -77,6 +77,8 @@ def test_pattern_when_valid_expect_its_comparisons(
 ) -> None:
     """Escapes, sets, brackets, qualifiers, and which comparisons are exact."""
     assert atoms(pattern) == [Atom(*atom) for atom in expected]
+    assert single(pattern) in (None, expected[0][:2])
+    assert single(pattern) is None or len(expected) == 1
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,7 @@ def test_pattern_when_invalid_expect_error(pattern: str) -> None:
     """Nothing of a pattern that can't be parsed is used."""
     with pytest.raises(PatternError):
         atoms(pattern)
+    assert single(pattern) is None
 
 
 @pytest.mark.parametrize(
