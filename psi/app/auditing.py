@@ -23,7 +23,7 @@ from psi.trust.home import Home
 from psi.trust.identity import Identity, own_request
 from psi.trust.rosters import TrustedRoster
 
-__all__ = ["Auditor", "note_unsigned"]
+__all__ = ["Auditor", "note_export", "note_roster"]
 
 _log: Final = logging.getLogger("overlap")
 # Calls that are refused again and again are counted, not written one by one.
@@ -249,16 +249,34 @@ class Auditor:
             _say(kind, body)
 
 
-def note_unsigned(home: Home, now_ms: Callable[[], int], trusted: TrustedRoster) -> None:
+def note_roster(home: Home, now_ms: Callable[[], int], trusted: TrustedRoster) -> None:
     """
     Record another roster where the home is not unlocked; the next process signs it.
 
     Raises:
         KeyFileError, StorageError: The log was changed, or can't be used.
     """
+    _note(home, now_ms, "roster", _of_roster(trusted))
+
+
+def note_export(home: Home, now_ms: Callable[[], int], run: str, form: str) -> None:
+    """
+    Record that a result leaves the home, before it does.
+
+    Args:
+        run: Ten hex digits.
+        form: Name of the format.
+
+    Raises:
+        KeyFileError, StorageError: The log was changed, or can't be used.
+    """
+    _note(home, now_ms, "export", {"run": run, "form": form})
+
+
+def _note(home: Home, now_ms: Callable[[], int], kind: str, body: dict[str, int | str]) -> None:
     log = AuditLog(home, own_request(home).enrol.log_key, None, now_ms)
     try:
-        log.record("roster", _of_roster(trusted), seal=True)
+        log.record(kind, body, seal=True)
     finally:
         log.close()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from psi.app.auditing import note_unsigned
+from psi.app.auditing import note_roster
 from psi.app.clock import Clock
 from psi.app.events import Events
 from psi.app.member import Member
@@ -173,7 +173,7 @@ def fetch_roster(channel: PeerChannel, ours: TrustedRoster, serial: int = 0) -> 
 
 def _report(home: Home, old: TrustedRoster, new: TrustedRoster) -> UpdateReport:
     if new.hash != old.hash:
-        note_unsigned(home, Clock().now_ms, new)
+        note_roster(home, Clock().now_ms, new)
     before = {entry.name: entry for entry in old.roster.principals}
     after = {entry.name: entry for entry in new.roster.principals}
     return UpdateReport(

@@ -39,6 +39,8 @@ __all__ = ["LOG_FILE", "AuditLog", "log_path"]
 LOG_FILE: Final = "audit/log.jsonl"
 # The last signature is in here, unless very much was written without one.
 _TAIL_BYTES: Final = 1024 * 1024
+# As far as clocks may differ; less is a correction.
+_CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
 
 
 class AuditLog:
@@ -70,6 +72,8 @@ class AuditLog:
         self._size = 0
         self._seq = 0
         self._head = FIRST_PREVIOUS
+        # Of the newest record that was seen; 0 until there is one.
+        self._time_ms = 0
         self._unsigned: list[bytes] = []
         existed = self._path.exists()
         self._descriptor = open_private(self._path, shown=LOG_FILE)
@@ -127,9 +131,15 @@ class AuditLog:
     # ---- writing, under the lock
 
     def _append(self, kind: str, body: Body) -> None:
+        now_ms = self._now_ms()
+        if self._time_ms - now_ms > _CLOCK_TOLERANCE_MS:
+            self._add("clock-jump", {"back_ms": self._time_ms - now_ms}, now_ms)
+        self._add(kind, body, now_ms)
+
+    def _add(self, kind: str, body: Body, now_ms: int) -> None:
         record = AuditRecord(
             seq=self._seq + 1,
-            time_ms=self._now_ms(),
+            time_ms=now_ms,
             actor=self._actor,
             type=kind,
             prev_hash=self._head,
@@ -180,6 +190,7 @@ class AuditLog:
             position, signed = newest
             self._check(signed)
             self._seq, self._head = signed.batch.last, signed.batch.digests[-1]
+            self._time_ms = _time_of(lines[:position], signed.batch.last)
             begin = position + 1
         self._size = offsets[begin]
         self._follow(lines[begin:])
@@ -215,6 +226,7 @@ class AuditLog:
 
     def _take(self, record: AuditRecord) -> None:
         self._seq = record.seq
+        self._time_ms = record.time_ms
         self._head = record.digest()
         self._unsigned.append(self._head)
 
@@ -273,6 +285,15 @@ def _last_batch(lines: list[bytes], *, skip_first: bool) -> tuple[int, SignedBat
             if isinstance(entry, SignedBatch):
                 return position, entry
     return None
+
+
+def _time_of(lines: list[bytes], seq: int) -> int:
+    """When a record was written; 0 when it is not among these lines."""
+    for line in reversed(lines):
+        entry = parse_line(line)
+        if isinstance(entry, AuditRecord) and entry.seq == seq:
+            return entry.time_ms
+    return 0
 
 
 def _offsets(start: int, lines: list[bytes]) -> list[int]:

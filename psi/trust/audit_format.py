@@ -57,9 +57,11 @@ RECORD_TYPES: Final[Mapping[str, str]] = {
     "refusal": "calls of a peer were refused",
     "run-open": "we have asked a peer",
     "release": "a check of ours has its result",
+    "export": "a saved result was written for another program",
     "run-failed": "a check of ours has ended without a result",
     "evidence": "a peer's fault was kept as evidence",
     "storage-fault": "something could not be recorded",
+    "clock-jump": "the clock went back by more than five minutes since the record before",
     "repair": "the end of this log was incomplete after a crash and was cut off",
 }
 

@@ -214,6 +214,17 @@ def test_refusals_roster_and_rotation_expect_recorded(alliance: Alliance) -> Non
     assert shown["unsigned"] == 0
 
 
+def test_export_of_a_result_expect_recorded_before_it_is_written(checked: Alliance) -> None:
+    output = checked.folder / "matches.csv"
+    words = ["result", "export", "last", "--home", str(checked.home("acme-corp"))]
+    assert checked.run(*words, "-o", str(output)).code == 0
+    assert checked.run("result", "show", "last", "--home", words[-1]).code == 0
+    last = records(checked, "acme-corp")[-1]
+    (run,) = (path.name[-10:] for path in (checked.home("acme-corp") / "results").iterdir())
+    assert (last["type"], last["body"]) == ("export", {"run": run, "form": "csv"})
+    assert verify(checked, checked.home("acme-corp") / "audit", "--json").object["unsigned"] == 1
+
+
 def test_fault_of_a_peer_expect_the_evidence_recorded(alliance: Alliance) -> None:
     feed = alliance.feed("feed", ["evil.org"])
     fault = {"OVERLAP_TEST_FAULT": "wrong-key:1"}

@@ -67,9 +67,13 @@ def show(settings: Settings, /, *, run: str, **options: Any) -> None:
 @output_options
 @pass_settings
 def export(settings: Settings, /, *, run: str, **options: Any) -> None:
-    """Write a saved check for another program, as JSON unless a format is named."""
+    """
+    Write a saved check for another program, as JSON unless a format is named.
+
+    The audit log has a record of it.
+    """
     output = Output.choose(settings, (), default="json", **writing_of(options))
-    _write(settings, run, output)
+    _write(settings, run, output, exported=True)
 
 
 @result.command(example="overlap result diff 5b20c7 last")
@@ -138,12 +142,17 @@ def _home(settings: Settings) -> Home:
     return Home.open(home_path(settings))
 
 
-def _write(settings: Settings, word: str, output: Output) -> None:
+def _write(settings: Settings, word: str, output: Output, *, exported: bool = False) -> None:
+    from psi.app.auditing import note_export
+    from psi.app.clock import Clock
     from psi.app.results import find_run, load_run
 
     home = _home(settings)
     run = find_run(home, word)
-    output.write(settings, load_run(run))
+    found = load_run(run)
+    if exported:
+        note_export(home, Clock().now_ms, run.run, output.form)
+    output.write(settings, found)
     keep_s = Config.load(home.config_path).check.keep_results_s
     kept = f", to {date(run.started_s + keep_s)}" if keep_s else ""
     settings.screen.note("saved", f"run {run.run} of {_when(run)} with its receipt{kept}")

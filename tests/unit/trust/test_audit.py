@@ -147,6 +147,29 @@ def test_log_cut_between_lines_expect_nothing_to_repair(home: Home) -> None:
     assert (finding(home).fault, finding(home).sound, finding(home).unsigned) == (None, 7, 0)
 
 
+def test_clock_that_went_back_expect_recorded(home: Home) -> None:
+    """In this process, and while no process ran; a small correction is none."""
+    now = [NOW_MS]
+    log = AuditLog(home, KEY, SIGNER, lambda: now[0])
+    log.record("start", {}, seal=True)
+    now[0] -= 5 * 60_000
+    log.record("stop", {}, seal=True)
+    now[0] += 5 * 60_000
+    log.record("start", {}, seal=True)
+    log.close()
+    now[0] -= 6 * 60_000
+    log = AuditLog(home, KEY, SIGNER, lambda: now[0])
+    log.record("start", {}, seal=True)
+    log.record("stop", {}, seal=True)
+    log.close()
+    found = finding(home)
+    assert [record.type for record in found.records] == [
+        *("start", "stop", "start", "clock-jump", "start", "stop")
+    ]
+    assert json.loads(found.records[3].body) == {"back_ms": 6 * 60_000}
+    assert found.fault is None
+
+
 def edit(lines: list[bytes], at: int, **fields: object) -> None:
     """Change fields of a record's line."""
     content = json.loads(lines[at])
