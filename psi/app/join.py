@@ -9,13 +9,14 @@ from psi.app.auditing import Auditor
 from psi.errors import KeyFileError, RefusedError
 from psi.protocol.sizes import epoch_of
 from psi.store.ledger import SqliteLedger
-from psi.trust.certificates import validity
 from psi.trust.files import read_plain
 from psi.trust.home import Home
 from psi.trust.identity import load_identity, own_request
 from psi.trust.master import create_master
+from psi.trust.requests import Request
 from psi.trust.roster_store import RosterStore
 from psi.trust.rosters import TrustedRoster, read_roster_file
+from psi.trust.rotation import is_listed, pending_request, settle
 from psi.trust.unlock import UnlockSource
 
 __all__ = ["LEDGER_FILE", "JoinReport", "PendingJoin", "accept_join", "read_join"]
@@ -87,9 +88,8 @@ def accept_join(home: Home, pending: PendingJoin, unlock: UnlockSource, now_ms: 
         RefusedError: As `read_join`.
     """
     trusted = pending.trusted
-    identity = load_identity(home, unlock)
-    _check_own_entry(home, trusted)
-    not_after = validity(identity.certificate_der)[1]
+    load_identity(home, unlock)
+    not_after = _check_own_entry(home, trusted).certificate.not_after
     now_s = now_ms // 1000
     if now_s > not_after:
         raise KeyFileError(
@@ -100,6 +100,9 @@ def accept_join(home: Home, pending: PendingJoin, unlock: UnlockSource, now_ms: 
         )
     store = RosterStore(home)
     store.check_alliance(trusted)
+    # The request that was enrolled may be one of new keys, made after `init`.
+    settle(home, unlock, trusted)
+    identity = load_identity(home, unlock)
     roster = trusted.roster
     create_master(home, unlock, roster.alliance, epoch_of(now_s, roster.epoch_seconds))
     # Made here, so that `serve` can tell a ledger that was lost from one that never was. Not when
@@ -123,7 +126,11 @@ def accept_join(home: Home, pending: PendingJoin, unlock: UnlockSource, now_ms: 
     )
 
 
-def _check_own_entry(home: Home, trusted: TrustedRoster) -> None:
+def _check_own_entry(home: Home, trusted: TrustedRoster) -> Request:
+    """The request of ours that the roster lists: the one in use, or one of new keys that waits."""
+    waiting = pending_request(home)
+    if waiting is not None and is_listed(trusted, waiting):
+        return waiting
     request = own_request(home)
     roster = trusted.roster
     where = f"roster {roster.serial} of {roster.alliance}"
@@ -146,3 +153,4 @@ def _check_own_entry(home: Home, trusted: TrustedRoster) -> None:
             slug="bad-roster",
             hint="send your newest request file to the operator",
         )
+    return request

@@ -36,7 +36,15 @@ from psi.trust.requests import Request, sign_request
 from psi.trust.rosters import TrustedRoster
 from psi.trust.unlock import UnlockSource, open_sealer
 
-__all__ = ["NEXT_REQUEST_FILE", "RotationKind", "kind_of", "pending_request", "rotate", "settle"]
+__all__ = [
+    "NEXT_REQUEST_FILE",
+    "RotationKind",
+    "is_listed",
+    "kind_of",
+    "pending_request",
+    "rotate",
+    "settle",
+]
 
 RotationKind = Literal["tls", "identity"]
 
@@ -137,14 +145,15 @@ def settle(home: Home, unlock: UnlockSource, trusted: TrustedRoster) -> bool:
         if pending is None:
             _finish(home, unlock)
             return False
-        if not _listed(trusted, pending):
+        if not is_listed(trusted, pending):
             return False
         home.write(REQUEST_FILE, pending.to_file())
         _finish(home, unlock)
         return True
 
 
-def _listed(trusted: TrustedRoster, pending: Request) -> bool:
+def is_listed(trusted: TrustedRoster, pending: Request) -> bool:
+    """Whether a roster lists the identity key and the certificate of a request."""
     name = pending.enrol.name
     if not trusted.lists(name):
         return False

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit log: what a crash leaves, what several writers leave, and what is found in it."""
 
+import errno
 import itertools
 import json
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -145,6 +147,29 @@ def test_log_cut_between_lines_expect_nothing_to_repair(home: Home) -> None:
     log.record("stop", {}, seal=True)
     log.close()
     assert (finding(home).fault, finding(home).sound, finding(home).unsigned) == (None, 7, 0)
+
+
+def test_full_disk_expect_nothing_half_written_and_it_goes_on_with_space(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D1: what can't be recorded is refused; a record that half fitted leaves no trace."""
+    filled(home)
+    log = open_log(home)
+    before = file_of(home).read_bytes()
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        write(descriptor, bytes(data[:20]))
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("psi.trust.audit.os.write", full)
+    with refused("disk-full", "no space in", "free space"):
+        log.record("stop", {}, seal=True)
+    monkeypatch.undo()
+    assert file_of(home).read_bytes() == before
+    assert log.record("stop", {}, seal=True) == 7
+    log.close()
+    assert (finding(home).fault, finding(home).sound) == (None, 7)
 
 
 def test_clock_that_went_back_expect_recorded(home: Home) -> None:

@@ -11,7 +11,7 @@ from psi.app.roster import update
 from psi.trust.home import Home
 from psi.trust.identity import Identity, load_identity, own_request
 from psi.trust.roster_store import RosterStore
-from psi.trust.rotation import kind_of, pending_request, rotate, settle
+from psi.trust.rotation import RotationKind, kind_of, pending_request, rotate, settle
 
 LATER_MS = NOW_MS + 30 * DAY * 1000
 
@@ -104,6 +104,30 @@ def test_new_identity_under_the_key_of_another_expect_refused(world: World) -> N
     home = world.alliance_home()
     items = alliance.read_requests(home, [world.root / "thief" / "other.request.json"], NOW_MS)
     assert [item.new_identity for item in items] == [False]
+
+
+@pytest.mark.parametrize("kind", ["tls", "identity"])
+def test_rotation_before_joining_expect_the_new_keys_join(world: World, kind: RotationKind) -> None:
+    world.create()
+    world.init("acme")
+    request = rotate(world.home("acme"), world.unlock, kind, LATER_MS)
+    world.request("acme").write_bytes(request.to_file())
+    world.enroll("acme", now_s=LATER_MS // 1000)
+    report = world.join("acme", now_s=LATER_MS // 1000)
+    assert report.certificate_not_after == request.certificate.not_after
+    assert identity(world).spki == request.certificate.spki
+    assert pending_request(world.home("acme")) is None
+
+
+def test_rotation_that_was_not_enrolled_expect_the_old_keys_join(world: World) -> None:
+    world.create()
+    world.init("acme")
+    world.enroll("acme")
+    old = identity(world)
+    rotate(world.home("acme"), world.unlock, "tls", NOW_MS)
+    world.join("acme")
+    assert identity(world).spki == old.spki
+    assert pending_request(world.home("acme")) is not None
 
 
 class CutShortError(Exception):
