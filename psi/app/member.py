@@ -13,7 +13,7 @@ from psi.protocol.messages import Principal, Profile
 from psi.trust.certificates import read_certificate
 from psi.trust.config import Config
 from psi.trust.home import Home
-from psi.trust.identity import Identity, load_identity
+from psi.trust.identity import Identity, load_identity, own_request
 from psi.trust.master import load_master
 from psi.trust.policy import Policy
 from psi.trust.roster_store import RosterStore
@@ -72,7 +72,9 @@ class Member:
 
     def renewed(self) -> "Member":
         """The same, with the new keys once the roster in force lists them (`keys rotate`)."""
-        if not settle(self.home, self.unlock, self.roster):
+        settle(self.home, self.unlock, self.roster)
+        # Another process of this home may have made the switch.
+        if own_request(self.home).certificate.spki == self.identity.spki:
             return self
         return replace(self, identity=load_identity(self.home, self.unlock))
 

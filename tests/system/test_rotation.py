@@ -66,6 +66,22 @@ def test_server_that_runs_switches_to_its_new_keys_without_a_restart(
     assert server.stop() == 0
 
 
+@pytest.mark.parametrize("kind", ["tls", "identity"])
+def test_server_whose_home_was_switched_by_another_process_follows(
+    alliance: Alliance, kind: RotationKind
+) -> None:
+    """A `ping` of the same home was first to open it with the new roster."""
+    feed = alliance.feed("feed", ["evil.org"])
+    server = alliance.serve("beta-bank", feed)
+    roster = list_new_keys(alliance, "beta-bank", kind)
+    update(alliance, "acme-corp", roster)
+    update(alliance, "beta-bank", roster)
+    alliance.run("ping", "acme-corp", *alliance.words("beta-bank"))
+    result = alliance.check(feed, address=server.listen)
+    assert (result.code, result.object["count"]) == (0, 1), result.err
+    server.wait_for("new keys are in use")
+
+
 def test_client_with_a_new_tls_key_continues_its_unfinished_run(alliance: Alliance) -> None:
     """The run is the identity's, not the certificate's."""
     ours = alliance.feed("ours", [f"host-{n}.evil.org" for n in range(9000)])
