@@ -15,7 +15,7 @@ from typing import Final
 from psi.errors import UsageError
 from psi.indicators._escape import printable
 from psi.indicators.readers._base import Scan
-from psi.indicators.readers._split import split_values
+from psi.indicators.readers._split import pattern_atoms, split_values
 from psi.indicators.reasons import Reason
 from psi.indicators.type_names import Form, form_of, is_type_name
 
@@ -100,8 +100,10 @@ class _Sample:
         self.width = max(map(len, table), default=0)
 
     def _is_value(self, cell: str) -> bool:
-        parts = split_values(cell.strip(), self._scan.is_value)
-        return self._scan.is_value(parts[0])
+        cell = cell.strip()
+        if cell.startswith("[") and (compared := pattern_atoms(cell)):
+            return any(self._scan.is_value(atom.value) for atom in compared)
+        return self._scan.is_value(split_values(cell, self._scan.is_value)[0])
 
     def cells(self, index: int) -> list[str]:
         """The cells of a column that hold something."""
@@ -167,7 +169,8 @@ def _named_columns(sample: _Sample) -> list[tuple[int, str | None]]:
     general = [
         index
         for index, found in enumerate(words)
-        if _VALUE_WORDS & set(found) and not _ABOUT_WORDS & set(found[-1:])
+        if (_VALUE_WORDS & set(found) and not _ABOUT_WORDS & set(found[-1:]))
+        or (found == ["pattern"] and sample.value_share(index) >= _MOSTLY)
     ]
     if general:
         return [(max(general, key=sample.value_share), None)]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from psi.indicators.hashes import hash_element
+from psi.indicators.readers.stix_pattern import Atom, PatternError, atoms
 from psi.indicators.refang import may_be_defanged, refang
 
-__all__ = ["is_marked", "spaced_dots", "split_values", "the_one_in_sentence"]
+__all__ = ["is_marked", "pattern_atoms", "spaced_dots", "split_values", "the_one_in_sentence"]
 
 _BREAKS: Final = re.compile(r"[\s,;|]+")
 # In a URL, a comma or a semicolon parts values only in front of another URL.
@@ -30,15 +31,24 @@ def split_values(text: str, is_value: IsValue) -> list[str]:
     """
     The values of a field: several only where every part is one, else the field as it is.
 
-    `a.com, b.com` are two; `1.2.3.4;65` is one and a note, which the first part alone stands for.
+    `a.com, b.com` are two; `1.2.3.4;65` is one and a note, which the first part alone stands for,
+    with the hashes among the others: one of several that lost a digit is no reason to lose all.
     """
     breaks = _URL_BREAKS if "/" in text else _BREAKS
     parts = [part for part in breaks.split(text) if part]
     if len(parts) > 1 and all(map(is_value, parts)):
         return parts
     if len(parts) > 1 and not is_value(text) and is_value(parts[0]):
-        return parts[:1]
+        return parts[:1] + [part for part in parts[1:] if hash_element(part) is not None]
     return [text]
+
+
+def pattern_atoms(cell: str) -> list[Atom]:
+    """The comparisons of a cell that is a STIX pattern; none where it is not."""
+    try:
+        return atoms(cell)
+    except PatternError:
+        return []
 
 
 def is_marked(word: str, is_value: IsValue) -> bool:

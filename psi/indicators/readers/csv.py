@@ -15,7 +15,8 @@ from typing import Final
 from psi.indicators.readers._base import Record, Scan
 from psi.indicators.readers._columns import Columns, choose_columns
 from psi.indicators.readers._open import MAX_LINE, Opened
-from psi.indicators.readers._split import split_values, the_one_in_sentence
+from psi.indicators.readers._split import pattern_atoms, split_values, the_one_in_sentence
+from psi.indicators.readers.stix_pattern import type_of_path
 from psi.indicators.reasons import Reason
 
 __all__ = [
@@ -154,7 +155,13 @@ def _row(cells: list[str], number: int, columns: Columns, scan: Scan) -> Iterato
         if cell.lower() in _EMPTY_CELLS:
             continue
         hint = column_type or row_type
-        if _MANY.search(cell):
+        if cell.startswith("[") and (compared := pattern_atoms(cell)):
+            for atom in compared:
+                if atom.exact:
+                    yield atom.value, type_of_path(atom.path), number, ""
+                else:
+                    scan.reject(atom.value, number, Reason.OPERATOR, "")
+        elif _MANY.search(cell):
             for value in _values(cell, partial(scan.is_value, type_hint=hint)):
                 yield value, hint, number, ""
         else:

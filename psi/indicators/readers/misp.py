@@ -6,7 +6,7 @@ Attributes and the attributes of objects count. Proposals (ShadowAttribute), del
 attached data do not. The type of an attribute says what may be in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -117,13 +117,15 @@ def _event(event: _Node, scan: Scan) -> Iterator[Record]:
 
 
 def _attributes(
-    raws: Sequence[Raw], uuid: str, event_tlp: Tlp, time: str | int | None, scan: Scan
+    raws: list[Raw], uuid: str, event_tlp: Tlp, time: str | int | None, scan: Scan
 ) -> Iterator[Record]:
     filters = scan.filters
     tlp_limit, aged = filters.tlp_limit, filters.max_age_s is not None
     place = None
-    for raw in raws:
-        attribute = decoded(raw, _ATTRIBUTE)
+    raws.reverse()
+    while raws:
+        # One by one they go, while the set grows.
+        attribute = decoded(raws.pop(), _ATTRIBUTE)
         if attribute is None or attribute.value is None:
             own_id = "" if attribute is None else attribute.uuid or ""
             scan.reject("", 0, Reason.BAD_RECORD, own_id)

@@ -7,9 +7,7 @@ hashes. A later version of an object that is revoked does not take earlier ones 
 holds one version.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -20,28 +18,25 @@ from psi.indicators.filters import Filter
 from psi.indicators.readers._base import Record, Scan
 from psi.indicators.readers._document import decoded, read_document
 from psi.indicators.readers._open import Opened
-from psi.indicators.readers.stix_pattern import PatternError, atoms, single
+from psi.indicators.readers.stix_pattern import (
+    VALUE_TYPES,
+    PatternError,
+    atoms,
+    single,
+    type_of_path,
+)
 from psi.indicators.reasons import Reason
 from psi.indicators.tlp import STIX_MARKINGS, Tlp, tlp_of_tags
-from psi.indicators.type_names import is_type_name
 
-__all__ = ["STIX_KEYS", "read_stix", "type_of_path"]
+__all__ = ["STIX_KEYS", "read_stix"]
 
 STIX_KEYS: Final = r'"type"\s*:\s*"bundle"|"id"\s*:\s*"[a-z0-9-]+--[0-9a-f]{8}-|"spec_version"\s*:'
 _LISTS: Final = frozenset({"objects"})
 _DEFINES_MARKINGS: Final = b'"marking-definition"'
 
-_VALUES: Final = {
-    "ipv4-addr": "ip",
-    "ipv6-addr": "ip",
-    "domain-name": "domain",
-    "url": "url",
-    "email-addr": "email",
-}
-_OBSERVED: Final = frozenset({*_VALUES, "file", "artifact", "x509-certificate", "observed-data"})
-_REF: Final = re.compile(r"_refs?(?:\[(?:\d+|\*)\])?\.value$")
-_HASHES: Final = re.compile(r"(?:^|[:.])hashes\.(.+)$")
-_NOT_EXACT: Final = "pattern-in-file"  # a type name that says so
+_OBSERVED: Final = frozenset(
+    {*VALUE_TYPES, "file", "artifact", "x509-certificate", "observed-data"}
+)
 
 
 class _Object(msgspec.Struct, gc=False):
@@ -99,8 +94,10 @@ class _Objects:
                 # Type and reference differ in what follows the name; most objects have neither.
                 if _DEFINES_MARKINGS in bytes(raw) and (found := decoded(raw, _OBJECT)):
                     self._markings |= _own_marking(found)
-        for raw in raws:
-            item = decoded(raw, _OBJECT)
+        raws.reverse()
+        while raws:
+            # One by one they go, while the set grows.
+            item = decoded(raws.pop(), _OBJECT)
             if item is None:
                 self._scan.reject("", 0, Reason.BAD_RECORD, "")
             else:
@@ -170,9 +167,9 @@ def _observables(found: _Object, scan: Scan) -> Iterator[Record]:
 def _observable(
     kind: str, value: object, hashes: object, own_id: str, scan: Scan
 ) -> Iterator[Record]:
-    if kind in _VALUES:
+    if kind in VALUE_TYPES:
         if isinstance(value, str):
-            yield value, _VALUES[kind], 0, own_id
+            yield value, VALUE_TYPES[kind], 0, own_id
         else:
             scan.reject("", 0, Reason.BAD_RECORD, own_id)
     elif isinstance(hashes, dict):
@@ -181,25 +178,6 @@ def _observable(
                 yield digest, type_of_path(f"{kind}:hashes.{algorithm}"), 0, own_id
             else:
                 scan.reject("", 0, Reason.BAD_RECORD, own_id)
-
-
-@lru_cache(maxsize=1024)
-def type_of_path(path: str) -> str | None:
-    """
-    The type name that an object path stands for.
-
-    `file:hashes.'SHA-256'` is a hash, `network-traffic:dst_ref.value` has a value of some kind,
-    `file:name` is nothing that is matched exactly.
-    """
-    kind, _, rest = path.partition(":")
-    if rest == "value" and kind in _VALUES:
-        return _VALUES[kind]
-    if _REF.search(path):
-        return "email" if kind == "email-message" else None
-    if found := _HASHES.search(path):
-        name = found[1].strip("'")
-        return name if is_type_name(name) else "hash"
-    return _NOT_EXACT
 
 
 def _level(found: _Object, markings: Mapping[str, Tlp]) -> Tlp:

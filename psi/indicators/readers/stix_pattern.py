@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["Atom", "PatternError", "atoms", "single"]
+from psi.indicators.type_names import is_type_name
+
+__all__ = ["VALUE_TYPES", "Atom", "PatternError", "atoms", "single", "type_of_path"]
 
 _STRING: Final = r"'(?:[^'\\]|\\.)*+'"
 _STEP: Final = rf"(?:[A-Za-z0-9_-]+|{_STRING})(?:\[(?:\d+|\*)\])*"
@@ -36,6 +38,21 @@ _JOINING: Final = frozenset(
     {"AND", "OR", "FOLLOWEDBY", "WITHIN", "REPEATS", "START", "STOP", "SECONDS", "TIMES"}
 )
 _WORDS: Final = _INEXACT | _JOINING | {"NOT", "IN", "EXISTS", "TRUE", "FALSE"}
+
+
+#: Objects whose `value` is an indicator, and the type name that stands for it.
+VALUE_TYPES: Final = {
+    "ipv4-addr": "ip",
+    "ipv6-addr": "ip",
+    "domain-name": "domain",
+    "url": "url",
+    "email-addr": "email",
+}
+# Not in the specification, but in feeds.
+_ENDPOINTS: Final = frozenset({"network-traffic:src_ip", "network-traffic:dst_ip"})
+_REF: Final = re.compile(r"_refs?(?:\[(?:\d+|\*)\])?\.value$")
+_HASHES: Final = re.compile(r"(?:^|[:.])hashes\.(.+)$")
+_NOT_EXACT: Final = "pattern-in-file"  # a type name that says so
 
 
 class PatternError(Exception):
@@ -167,3 +184,24 @@ def _values(path: str, members: list[_Token], exact: bool) -> list[Atom]:
     if not found:
         raise PatternError
     return found
+
+
+@lru_cache(maxsize=1024)
+def type_of_path(path: str) -> str | None:
+    """
+    The type name that an object path stands for.
+
+    `file:hashes.'SHA-256'` is a hash, `network-traffic:dst_ref.value` has a value of some kind,
+    `file:name` is nothing that is matched exactly.
+    """
+    kind, _, rest = path.partition(":")
+    if rest == "value" and kind in VALUE_TYPES:
+        return VALUE_TYPES[kind]
+    if path in _ENDPOINTS:
+        return "ip"
+    if _REF.search(path):
+        return "email" if kind == "email-message" else None
+    if found := _HASHES.search(path):
+        name = found[1].strip("'")
+        return name if is_type_name(name) else "hash"
+    return _NOT_EXACT

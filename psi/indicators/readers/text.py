@@ -31,7 +31,7 @@ _NOTE: Final = re.compile(r"\s(?:#|//\s|;\s).*")
 _BULLET: Final = re.compile(r"(?:[-*+>|\u2022\u2023\u2043\u00b7]|[0-9]{1,3}[.)])\s+")
 _SINKHOLES: Final = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1", "255.255.255.255"})  # noqa: S104  # not bound, read
 _DASHES: Final = frozenset({"-", "\u2013", "\u2014", "|", "->", "=>", ":"})
-_AROUND: Final = "()*`_|"
+_AROUND: Final = "()*`_|\"',;"
 
 
 def read_text(opened: Opened, scan: Scan) -> Iterator[Record]:

@@ -173,3 +173,24 @@ def test_rows_when_quotes_and_breaks_expect_cells() -> None:
 def test_sniff_when_lines_expect_delimiter(lines: list[str], delimiter: str | None) -> None:
     """The delimiter that nearly every record has equally often."""
     assert sniff_delimiter(lines) == delimiter
+
+
+def test_csv_when_cells_are_stix_patterns_expect_each_comparison() -> None:
+    """By `=` and typed by its path; a column of names beside it says less."""
+    found = read_text(
+        "id,name,pattern\n"
+        "i--1,evil.com,[domain-name:value = 'evil.com']\n"
+        f"i--2,x,[file:hashes.MD5 = '{'a1' * 16}' OR file:hashes.'SHA-256' = '{'b2' * 32}']\n"
+        "i--3,x,[network-traffic:dst_ip = '8.8.8.8' AND network-traffic:dst_port = 80]\n"
+        "i--4,y,[url:value != 'http://evil.com/']\n"
+    )
+    assert texts(found) == [
+        "domain:evil.com", "hex32:" + "a1" * 16, "hex64:" + "b2" * 32, "ip:8.8.8.8"
+    ]  # fmt: skip
+    assert found.report.rejected == {Reason.NOT_EXACT: 1, Reason.OPERATOR: 1}
+
+
+def test_csv_when_one_of_several_hashes_lost_a_digit_expect_the_others() -> None:
+    """A cell with three hashes, the last of 63 digits."""
+    found = read_text(f'value,type\n"{"a1" * 16},{"b2" * 20},{"c" * 63}",file\n8.8.8.8,ip\n')
+    assert texts(found) == ["hex32:" + "a1" * 16, "hex40:" + "b2" * 20, "ip:8.8.8.8"]

@@ -9,8 +9,7 @@ from unit.indicators._support import read_bytes, texts
 
 from psi.errors import IndicatorError
 from psi.indicators import Filter, Filters, Reason, Tlp
-from psi.indicators.readers.stix import type_of_path
-from psi.indicators.readers.stix_pattern import Atom, PatternError, atoms, single
+from psi.indicators.readers.stix_pattern import Atom, PatternError, atoms, single, type_of_path
 
 RED = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"
 RED_2 = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
@@ -108,6 +107,8 @@ def test_pattern_when_invalid_expect_error(pattern: str) -> None:
         ("email-message:from_ref.value", "email"),
         ("network-traffic:dst_ref.value", None),
         ("domain-name:resolves_to_refs[*].value", None),
+        ("network-traffic:dst_ip", "ip"),
+        ("network-traffic:dst_port", "pattern-in-file"),
         ("file:hashes.MD5", "MD5"),
         ("file:hashes.'SHA-256'", "SHA-256"),
         ("file:hashes.SSDEEP", "SSDEEP"),

@@ -4,6 +4,8 @@
 import pytest
 from unit.indicators._support import read_text, texts
 
+from psi.indicators import Reason
+
 MD5 = "0cc175b9c0f1b6a831c399e269772661"
 
 
@@ -97,3 +99,11 @@ def test_text_when_line_ends_differ_expect_same() -> None:
             found = read_text(f"8.8.8.8{end}evil.com{last}")
             assert texts(found) == expected
             assert found.sources(1)[0].line == 2
+
+
+def test_text_when_hash_is_quoted_in_prose_expect_it_counts() -> None:
+    """As in a piece of JSON that lacks its beginning."""
+    line = f'                "value": "{"a1" * 32}",\n                "deleted": false,\n'
+    found = read_text(line, input_format="text")
+    assert texts(found) == ["hex64:" + "a1" * 32]
+    assert found.report.rejected == {Reason.PROSE: 1}
