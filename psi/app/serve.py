@@ -270,9 +270,14 @@ class MemberServer:
     def _roster(self) -> TrustedRoster:
         trusted = self._member.roster
         if trusted is not self._roster_seen:
+            # Others wait: an answer with the old keys would not fit this roster.
             with self._switching:
-                # It may list the keys that a rotation has made.
-                self._use(self._member.renewed())
+                try:
+                    # It may list the keys that a rotation has made.
+                    self._use(self._member.renewed())
+                except PsiError as error:
+                    # The connection that asks is not to blame, and the old keys still work.
+                    _log.error("new keys are not in use: %s [%s]", error, error.slug)
                 self._roster_seen = trusted
         return trusted
 
