@@ -175,3 +175,64 @@ def test_rejected_over_a_file_of_the_home_expect_refusal(
         ended = overlap("inspect", feed, "--rejected", target, "--force", home=home)
         assert ended.exit_code == 2
         assert target.read_bytes() == before
+
+
+EVENT = {
+    "Event": {
+        "uuid": "11111111-1111-4111-8111-111111111111",
+        "Tag": [{"name": "tlp:green"}],
+        "Attribute": [
+            {"uuid": "a1", "type": "domain", "value": "open.com", "to_ids": True},
+            {"uuid": "a2", "type": "domain", "value": "shared.com", "to_ids": False,
+             "Tag": [{"name": "tlp:red"}]},
+            {"uuid": "a3", "type": "text", "value": "words"},
+        ],
+    }
+}  # fmt: skip
+
+
+def test_inspect_of_a_misp_event_expect_markings_and_what_they_left_out(tmp_path: Path) -> None:
+    """Filters by their words, places by their ids."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(EVENT))
+    shown = overlap("inspect", event).stdout
+    assert re.search(r"^marked stricter than --tlp-max +1$", shown, re.MULTILINE)
+    assert f"{event}#a3" in shown.replace("\n", "")
+    assert re.search(r"^tlp +1 green; the rest is unmarked$", shown, re.MULTILINE)
+    fields = json.loads(overlap("inspect", event, "--tlp-max", "red", "--json").stdout)
+    assert fields["by_tlp"] == {"green": 1, "red": 1}
+    fields = json.loads(overlap("inspect", event, "--to-ids", "--json").stdout)
+    assert fields["filtered"] == {"tlp": 1, "not-to-ids": 1}
+
+
+def test_inspect_with_warninglists_expect_flags_and_drops(tmp_path: Path, feed: Path) -> None:
+    """Flagged by default, left out on request."""
+    (tmp_path / "lists" / "one").mkdir(parents=True)
+    (tmp_path / "lists" / "one" / "list.json").write_text(
+        json.dumps({"name": "Known names", "type": "hostname", "list": ["example.com"]})
+    )
+    lists = ("--warninglists", tmp_path / "lists")
+    assert "on warninglists" in overlap("inspect", feed, *lists).stdout
+    fields = json.loads(overlap("inspect", feed, *lists, "--json").stdout)
+    assert fields["warninglists"] == {"Known names": 2}
+    dropped = overlap("inspect", feed, *lists, "--drop-warninglist", "Known names", "--json")
+    fields = json.loads(dropped.stdout)
+    assert fields["filtered"] == {"warninglist": 3}
+    assert fields["to_use"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--tlp-max", "purple"), "expected a TLP level, got 'purple'"),
+        (("--max-age", "10"), "--max-age: expected an age, got '10'"),
+        (("--max-age", "0d"), "--max-age: expected an age, got '0d'"),
+        (("--drop-warninglist", "x"), "--drop-warninglist needs --warninglists"),
+    ],
+)
+def test_inspect_with_an_odd_filter_expect_usage_error(
+    feed: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    ended = overlap("inspect", feed, *arguments)
+    assert ended.exit_code == 2
+    assert message in ended.stderr
