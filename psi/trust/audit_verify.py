@@ -68,37 +68,15 @@ def read_log(data: bytes, keys: Sequence[bytes]) -> AuditFinding:
         keys: The log keys that the rosters list for its owner; a signature by any of them counts.
     """
     log = _parsed(data)
-    signed: dict[int, bytes] = {}
-    faults: list[AuditFault] = []
-    for one in log.batches:
-        batch = one.batch
-        if not _holds(one, keys):
-            text = f"the signature over {_span(batch.first, batch.last)} does not hold"
-            faults.append(AuditFault(seq=batch.first, kind="signature", text=text))
-            continue
-        if batch.first in signed:
-            text = f"{_span(batch.first, batch.last)}: signed twice"
-            faults.append(AuditFault(seq=batch.first, kind="inserted", text=text))
-        signed |= dict(enumerate(batch.digests, start=batch.first))
+    signed, bad = _signatures(log, keys)
     fault = _first_fault(log.entries, signed)
-    if fault is not None:
-        faults.append(fault)
+    for found, last in bad:
+        # That a record was edited says more than that the signature over it does not hold.
+        if fault is None or not found.seq <= fault.seq <= last:
+            fault = found if fault is None or found.seq < fault.seq else fault
     records = tuple(entry for entry in log.entries if entry is not None)
     newest = max(signed, default=0)
-    gap = next(seq for seq in range(1, newest + 2) if seq not in signed)
-    if not faults and (log.unreadable or gap <= newest):
-        what = "can't be read" if log.unreadable else "is missing"
-        text = f"the signature over record {gap:,} {what}"
-        faults.append(AuditFault(seq=gap, kind="signature", text=text))
-    # A signature that does not hold says less than what was done to one of its records.
-    first = min(faults, key=lambda each: (each.seq, each.kind == "signature"), default=None)
-    if first is not None and first.kind == "signature" and fault is not None:
-        within = [
-            one.batch
-            for one in log.batches
-            if one.batch.first == first.seq <= fault.seq <= one.batch.last
-        ]
-        first = fault if within else first
+    first = fault or _unsigned_between(signed, newest, log.unreadable)
     return AuditFinding(
         records=records,
         signatures=len(log.batches),
@@ -106,6 +84,36 @@ def read_log(data: bytes, keys: Sequence[bytes]) -> AuditFinding:
         sound=len(records) if first is None else first.seq - 1,
         fault=first,
     )
+
+
+def _signatures(
+    log: _Log, keys: Sequence[bytes]
+) -> tuple[dict[int, bytes], list[tuple[AuditFault, int]]]:
+    """The digest that each record must have, and each bad signature with its last record."""
+    signed: dict[int, bytes] = {}
+    bad = []
+    for one in log.batches:
+        batch = one.batch
+        span = _span(batch.first, batch.last)
+        if not _holds(one, keys):
+            text = f"the signature over {span} does not hold"
+            bad.append((AuditFault(seq=batch.first, kind="signature", text=text), batch.last))
+            continue
+        digests = dict(enumerate(batch.digests, start=batch.first))
+        if not digests.keys().isdisjoint(signed):
+            text = f"{span}: there are two signatures over them"
+            bad.append((AuditFault(seq=batch.first, kind="inserted", text=text), batch.last))
+        signed |= digests
+    return signed, bad
+
+
+def _unsigned_between(signed: dict[int, bytes], newest: int, unreadable: int) -> AuditFault | None:
+    gap = next(seq for seq in range(1, newest + 2) if seq not in signed)
+    if not unreadable and gap > newest:
+        return None
+    what = "can't be read" if unreadable else "is missing"
+    text = f"the signature over record {gap:,} {what}"
+    return AuditFault(seq=gap, kind="signature", text=text)
 
 
 def _parsed(data: bytes) -> _Log:

@@ -278,6 +278,10 @@ def signature_deleted(lines: list[bytes]) -> None:
     del lines[5]
 
 
+def signature_doubled(lines: list[bytes]) -> None:
+    lines.append(lines[5])
+
+
 def signature_damaged(lines: list[bytes]) -> None:
     content = json.loads(lines[5])
     edit(lines, 5, signature="00" + content["signature"][2:])
@@ -312,6 +316,7 @@ CHANGES: list[tuple[Callable[[list[bytes]], None], int, str, str]] = [
     (moved_to_the_end, 3, "reordered", "record 3 is out of order: record 4 is in its place"),
     (doubled, 3, "inserted", "record 3 is there twice"),
     (signature_deleted, 2, "signature", "the signature over record 2 is missing"),
+    (signature_doubled, 2, "inserted", "records 2 to 4: there are two signatures over them"),
     (signature_damaged, 2, "signature", "the signature over records 2 to 4 does not hold"),
     (signed_by_another, 1, "signature", "the signature over record 1 does not hold"),
 ]
