@@ -6,26 +6,25 @@ It does less than the rules of docs/formats.md ask for: no list of top-level dom
 addresses, no equivalences of URLs beyond the host, no sources.
 """
 
+import contextlib
 import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-try:
+with contextlib.suppress(ImportError):
     import idna
-except ImportError:
-    idna = None
 
 __all__ = ["HAS_IDNA", "read_plainly"]
 
-HAS_IDNA = idna is not None
+HAS_IDNA = "idna" in globals()
 
 _HASH = re.compile(r"[0-9a-f]+")
 
 
 def _host(name: str) -> str:
     name = name.rstrip(".").lower()
-    if idna is not None:
+    if HAS_IDNA:
         return idna.encode(name, uts46=True).decode()
     return name.encode("idna").decode()
 

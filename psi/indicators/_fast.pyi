@@ -20,7 +20,13 @@ class Rules:
     """What is certain about values that are plain."""
 
     def __new__(
-        cls, known: bytes, special: bytes, suspect: bytes, fold_https: bool, urls: bool
+        cls,
+        known: bytes,
+        special: bytes,
+        suspect: bytes,
+        fold_https: bool,
+        urls: bool,
+        networks: bool,
     ) -> Rules: ...
     def element(self, text: str, typed: bool, /) -> bytes | None:
         """The element of a plain value, None for others."""

@@ -28,4 +28,11 @@ def plain_rules(profile: Profile, *, allow_reserved: bool) -> "fast.Rules | None
     if fast is None:
         return None
     suspect = bytes(not allow_reserved and first in SUSPECT_NUMBERS for first in range(256))
-    return fast.Rules(_KNOWN, _SPECIAL, suspect, profile.fold_https, not profile.derive_host)
+    return fast.Rules(
+        _KNOWN,
+        _SPECIAL,
+        suspect,
+        profile.fold_https,
+        urls=not profile.derive_host,
+        networks=profile.expand_v4 == 0,
+    )

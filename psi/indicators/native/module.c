@@ -193,12 +193,13 @@ static int add_tlds(struct plain_rules *rules, const char *names, Py_ssize_t siz
 }
 
 static PyObject *rules_new(PyTypeObject *type, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"known", "special", "suspect", "fold_https", "urls", NULL};
+    static char *names[] = {"known", "special", "suspect", "fold_https",
+                            "urls",  "networks", NULL};
     const char *known, *special, *suspect;
     Py_ssize_t n_known, n_special, n_suspect;
-    int fold, urls;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "y#y#y#pp:Rules", names, &known, &n_known,
-                                     &special, &n_special, &suspect, &n_suspect, &fold, &urls))
+    int fold, urls, networks;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "y#y#y#ppp:Rules", names, &known, &n_known,
+                                     &special, &n_special, &suspect, &n_suspect, &fold, &urls, &networks))
         return NULL;
     if (n_suspect != 256) {
         PyErr_SetString(PyExc_ValueError, "suspect: expected 256 bytes");
@@ -210,6 +211,7 @@ static PyObject *rules_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     struct plain_rules *rules = &self->rules;
     rules->fold_https = fold;
     rules->urls = urls;
+    rules->networks = networks;
     memcpy(rules->suspect, suspect, 256);
     /* A name takes a byte and its line end at least, so the table is at most half full. */
     for (rules->n_slots = 16; (Py_ssize_t)rules->n_slots < n_known + n_special + 2;)

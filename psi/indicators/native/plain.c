@@ -110,6 +110,45 @@ static size_t address(const struct plain_rules *rules, const char *text, size_t 
     return element(out, "ip:", text, end);
 }
 
+/* The number at the start of the text, without leading zeros; its digits, 0 if there is none. */
+static size_t decimal(const char *text, size_t length, unsigned limit, unsigned *number) {
+    size_t at = 0;
+    for (*number = 0; at < length && is(text[at], DIGIT); at++) {
+        *number = *number * 10 + (unsigned)(text[at] - '0');
+        if (*number > limit) return 0;
+    }
+    return at > 1 && text[0] == '0' ? 0 : at;
+}
+
+static char *put_decimal(char *out, unsigned number) {
+    if (number >= 100) *out++ = (char)('0' + number / 100);
+    if (number >= 10) *out++ = (char)('0' + number / 10 % 10);
+    *out++ = (char)('0' + number % 10);
+    return out;
+}
+
+/* A network of 8 to 31 bits, its host bits masked. */
+static size_t network(const struct plain_rules *rules, const char *text, size_t length, char *out) {
+    unsigned first = 0, bits = 0;
+    size_t end = dotted(text, length, &first);
+    if (!rules->networks || end == 0 || rules->suspect[first]) return 0;
+    if (end + 2 > length || text[end] != '/') return 0;
+    size_t digits = decimal(text + end + 1, length - end - 1, 31, &bits);
+    if (digits == 0 || end + 1 + digits != length || bits < 8) return 0;
+    memcpy(out, "cidr:", 5);
+    char *to = out + 5;
+    for (unsigned part = 0; part < 4; part++) {
+        unsigned number = 0, kept = bits > 8 * part ? bits - 8 * part : 0;
+        size_t size = decimal(text, 3, 255, &number);
+        if (kept < 8) number &= 0xff00u >> kept & 0xff;
+        to = put_decimal(to, number);
+        *to++ = part < 3 ? '.' : '/';
+        text += size + 1;
+    }
+    to = put_decimal(to, bits);
+    return (size_t)(to - out);
+}
+
 static size_t hash(const char *text, size_t length, char *out) {
     static const char EMPTY[][9] = {"d41d8cd9", "da39a3ee", "e3b0c442"};
     const char *kind = length == 32    ? "hex32:"
@@ -232,6 +271,7 @@ size_t plain_element(const struct plain_rules *rules, const char *text, size_t l
     text = refanged(text, &length, buffer);
     if (text == NULL || length < 4) return 0;
     size_t size = is(text[0], DIGIT) ? address(rules, text, length, words, out) : 0;
+    if (size == 0 && is(text[0], DIGIT)) size = network(rules, text, length, out);
     if (size == 0 && length >= 32 && is(text[0], HEX)) size = hash(text, length, out);
     if (size != 0) return size;
     if (length > 8 && memcmp(text, "http", 4) == 0 && (text[4] == ':' || text[5] == ':'))

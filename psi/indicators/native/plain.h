@@ -23,6 +23,7 @@ struct tld_slot {
 struct plain_rules {
     int fold_https;
     int urls;             /* 0 leaves URLs to Python */
+    int networks;         /* 0 leaves networks to Python */
     uint8_t suspect[256]; /* first numbers of addresses that may be reserved */
     size_t n_slots;       /* a power of two */
     struct tld_slot *slots;

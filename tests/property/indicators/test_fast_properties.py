@@ -60,7 +60,9 @@ ADDRESS = st.lists(
     min_size=3,
     max_size=5,
 ).map(".".join)
-PORT = st.sampled_from(["", ":80", ":", ":123456", ":8a", "|443", "/24", "/32", "/8"])
+PORT = st.sampled_from(
+    ["", ":80", ":", ":123456", ":8a", "|443", "/24", "/32", "/8", "/7", "/13", "/31", "/024", "/"]
+)
 PATH = st.text(alphabet="/ab.A0?=&,;%~-_@:+[]()'\"\\#| é", max_size=12)
 HEX = st.builds(
     lambda digits, length: (digits * 128)[:length],
@@ -84,6 +86,7 @@ DEFANG = st.sampled_from([(".", "."), (".", "[.]"), (".", "[.] "), ("[", "[."), 
 @settings(deadline=None, max_examples=1000)
 @given(VALUE, DEFANG, st.sampled_from([None, "domain", "ip-dst", "url", "md5"]),
        st.sampled_from(PROFILES), st.booleans())  # fmt: skip
+@example("8.255.255.255/13", (".", "."), None, PROFILES[0], False)
 @example("http://evil.com/..", (".", "."), None, PROFILES[0], False)
 @example("http://evil.com/a?b=,", (".", "."), None, PROFILES[0], False)
 @example("d41d8cd98f00b204e9800998ecf8427e", (".", "."), None, PROFILES[0], False)
@@ -182,10 +185,10 @@ def test_fast_when_arguments_are_wrong_expect_errors() -> None:
     with pytest.raises(TypeError):
         _fast.Interner(("ip",), b"\1", bytes(16))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="256 bytes"):
-        _fast.Rules(b"com", b"", b"", True, True)
+        _fast.Rules(b"com", b"", b"", True, True, True)
     with pytest.raises(ValueError, match="one a line"):
-        _fast.Rules(b"x" * 64, b"", bytes(256), True, True)
-    rules = _fast.Rules(b"com", b"", bytes(256), True, True)
+        _fast.Rules(b"x" * 64, b"", bytes(256), True, True, True)
+    rules = _fast.Rules(b"com", b"", bytes(256), True, True, True)
     interner = _fast.Interner((b"ip",), b"\1", bytes(16))
     for start in (-1, 5):
         with pytest.raises(ValueError, match="position in the text"):
