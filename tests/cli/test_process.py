@@ -2,10 +2,13 @@
 """What a process of the command line asks of the system."""
 
 import json
+import resource
 import sys
 
 import pytest
 from cli.support import run_process
+
+from psi_cli._process import forbid_core_dumps
 
 SCRIPT = """
 import ctypes, json, resource, sys
@@ -23,6 +26,18 @@ def test_process_of_a_command_expect_no_core_dump() -> None:
     assert limits == [0, 0]
     if sys.platform == "linux":
         assert dumpable == 0
+
+
+def test_limit_that_is_zero_already_expect_it_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit of docs/examples has the limit set, and kills who sets one."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a limit was set")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(sys, "platform", "other")
+    forbid_core_dumps()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/fd in /proc")
