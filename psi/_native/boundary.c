@@ -170,21 +170,29 @@ static void discard(PyObject *bytes) {
     Py_DECREF(bytes);
 }
 
+/* For what is no row: no memory, or a table that came out wrong twice. */
+static PyObject *failure(psi_status status) {
+    if (status == PSI_NO_MEMORY) return PyErr_NoMemory();
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a table of multiples came out wrong twice: this machine computes wrongly");
+    return NULL;
+}
+
 PyObject *plain_result(PyObject *bytes, psi_status status) {
     if (status == PSI_GOOD) return bytes;
     discard(bytes);
-    return PyErr_NoMemory();
+    return failure(status);
 }
 
 PyObject *checked_result(PyObject *bytes, psi_status status) {
     if (status == PSI_GOOD) return Py_BuildValue("(Nn)", bytes, (Py_ssize_t)-1);
     discard(bytes);
-    if (status == PSI_NO_MEMORY) return PyErr_NoMemory();
+    if (status < PSI_GOOD) return failure(status);
     return Py_BuildValue("(y#n)", "", (Py_ssize_t)0, (Py_ssize_t)status);
 }
 
 PyObject *status_result(psi_status status) {
-    if (status == PSI_NO_MEMORY) return PyErr_NoMemory();
+    if (status < PSI_GOOD) return failure(status);
     return PyLong_FromSsize_t((Py_ssize_t)status);
 }
 

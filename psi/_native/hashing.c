@@ -40,23 +40,26 @@ void psi_expand(const expander *e, uint8_t uniform[PSI_UNIFORM], const psi_texts
     wipe(&s, sizeof s);
 }
 
+void psi_blind_label(sha512 *s, const psi_blinds *blinds) {
+    static const char multiplicative[] = "OVL1-BLIND", additive[] = "OVL1-BLIND-A";
+    psi_sha512_start(s);
+    if (blinds->additive)
+        psi_sha512_update(s, (const uint8_t *)additive, sizeof additive - 1);
+    else
+        psi_sha512_update(s, (const uint8_t *)multiplicative, sizeof multiplicative - 1);
+    psi_sha512_update(s, blinds->seed, PSI_SEED);
+}
+
 scalar psi_derive_blind(const psi_blinds *blinds, size_t i, const uint8_t uniform[PSI_UNIFORM]) {
-    static const char label[] = "OVL1-BLIND";
-    uint8_t message[sizeof label - 1 + PSI_SEED + 8 + 32], wide[SHA512_BYTES];
-    uint8_t *p = message;
+    uint8_t j[8], wide[SHA512_BYTES];
     sha512 s;
-    memcpy(p, label, sizeof label - 1);
-    p += sizeof label - 1;
-    memcpy(p, blinds->seed, PSI_SEED);
-    p += PSI_SEED;
-    store_be64(p, blinds->first_j + i);
-    memcpy(p + 8, uniform, 32);
-    psi_sha512_start(&s);
-    psi_sha512_update(&s, message, sizeof message);
+    store_be64(j, blinds->first_j + i);
+    psi_blind_label(&s, blinds);
+    psi_sha512_update(&s, j, sizeof j);
+    psi_sha512_update(&s, uniform, 32);
     psi_sha512_finish(&s, wide);
     scalar r = psi_scalar_wide(wide);
     wipe(&s, sizeof s);
-    wipe(message, sizeof message);
     wipe(wide, sizeof wide);
     return r;
 }

@@ -17,6 +17,9 @@ typedef struct {
 void psi_expander(expander *e, const psi_texts *texts, uint8_t mode);
 void psi_expand(const expander *e, uint8_t uniform[PSI_UNIFORM], const psi_texts *texts, size_t i);
 
+/* What all hashes of a session's blinds begin with: label and seed. */
+void psi_blind_label(sha512 *s, const psi_blinds *blinds);
+
 /* r_j of docs/protocol.md section 2, from the session's seed. */
 scalar psi_derive_blind(const psi_blinds *blinds, size_t i, const uint8_t uniform[PSI_UNIFORM]);
 

@@ -5,9 +5,9 @@
  * are checked by the Python boundary before a kernel is called.
  *
  * An element is 32 bytes (RFC 9496), a scalar 32 bytes little-endian and < l. A status is PSI_GOOD,
- * PSI_NO_MEMORY or the index of the first bad element; unless it is PSI_GOOD the output is
+ * PSI_NO_MEMORY, PSI_FAULT or the index of the first bad element; unless it is PSI_GOOD the output is
  * undefined. Operations are constant time in everything but lengths, counts and statuses, except
- * the three at the end.
+ * the two at the end.
  */
 #ifndef PSI_KERNEL_H
 #define PSI_KERNEL_H
@@ -24,6 +24,7 @@
 
 #define PSI_GOOD (-1)
 #define PSI_NO_MEMORY (-2)
+#define PSI_FAULT (-3) /* a computation that is checked came out wrong: the machine is faulty */
 typedef ptrdiff_t psi_status;
 
 /* n texts, text i = prefix || data[offsets[i] .. offsets[i+1]]; together at most 65,534 bytes. */
@@ -36,13 +37,14 @@ typedef struct {
 } psi_texts;
 
 /*
- * Where the blinds come from: r_i = wide("OVL1-BLIND" || seed || u64(first_j + i) || U_i[0:32]), or,
- * with seed = NULL, n scalars as they are.
+ * Where the blinds come from: r_i = wide(label || seed || u64(first_j + i) || U_i[0:32]), or, with
+ * seed = NULL, n scalars as they are. The label is "OVL1-BLIND", and "OVL1-BLIND-A" if additive.
  */
 typedef struct {
     const uint8_t *seed;
     uint64_t first_j;
     const uint8_t *scalars;
+    int additive;
 } psi_blinds;
 
 struct psi_kernel {
@@ -67,6 +69,14 @@ struct psi_kernel {
     psi_status (*mul)(uint8_t *out, const uint8_t *elements, const uint8_t *scalars, size_t n);
     psi_status (*mul_base)(uint8_t *out, const uint8_t *scalars, size_t n);
     psi_status (*add)(uint8_t *out, const uint8_t *a, const uint8_t *b, size_t n);
+
+    /* Fixed-base blinding: H + r*G; D - r*K and its hash; multiples of one element. */
+    psi_status (*blind_fixed)(uint8_t *out, const psi_texts *texts, uint8_t mode,
+                              const psi_blinds *blinds);
+    psi_status (*finalize_fixed)(uint8_t *out, size_t length, const psi_texts *texts, uint8_t mode,
+                                 const psi_blinds *blinds, const uint8_t *evaluated,
+                                 const uint8_t *public_key);
+    psi_status (*mul_fixed)(uint8_t *out, const uint8_t *element, const uint8_t *scalars, size_t n);
 
     /* M and, unless d is NULL, Z of the batched proof; 32 bytes each. Variable time. */
     psi_status (*weighted_sums)(uint8_t *m, uint8_t *z, const uint8_t *c, const uint8_t *d,

@@ -96,6 +96,35 @@ def table_tags(
 def mul(elements: _Bytes, scalars: _Bytes) -> tuple[bytes, int]:
     """n * 32: each element times its scalar, any below l. A product may be the identity."""
 
+def blind_fixed(
+    data: _Bytes, offsets: _Bytes, prefix: _Bytes, session_seed: _Bytes, first_j: int
+) -> tuple[bytes, int]:
+    """
+    n * 32: HashToGroup(x_j) + r_j * G, fixed-base blinding with blinds of their own label.
+
+    `bad` where r_j is 0 or l - 2, or the sum is the identity. Tables of multiples are kept for eight
+    elements; RuntimeError if one comes out wrong twice.
+    """
+
+def unblind_finalize_fixed(
+    data: _Bytes,
+    offsets: _Bytes,
+    prefix: _Bytes,
+    session_seed: _Bytes,
+    first_j: int,
+    evaluated: _Bytes,
+    public_key: _Bytes,
+    length: int,
+) -> tuple[bytes, int]:
+    """
+    n * length: the first bytes of F(x_j) from D_j - r_j * K, with r_j as in `blind_fixed`.
+
+    K is a pinned, checked key, and every proof was verified before; ValueError if it is no element.
+    """
+
+def mul_fixed(element: _Bytes, scalars: _Bytes) -> bytes:
+    """n * 32: each scalar, any below l, times one element; from a table, for many scalars."""
+
 def mul_base(scalars: _Bytes) -> bytes:
     """n * 32: each scalar, any below l, times the generator. May be the identity."""
 

@@ -21,8 +21,11 @@ const struct psi_kernel psi_kernel_avx512ifma = {
     .evaluate = psi_evaluate_avx512ifma,
     .table_tags = psi_table_tags_avx512ifma,
     .mul = psi_mul_avx512ifma,
-    .mul_base = psi_mul_base_portable,
+    .mul_base = psi_mul_base_avx512ifma,
     .add = psi_add_avx512ifma,
+    .blind_fixed = psi_blind_fixed_avx512ifma,
+    .finalize_fixed = psi_finalize_fixed_avx512ifma,
+    .mul_fixed = psi_mul_fixed_avx512ifma,
     .weighted_sums = psi_weighted_sums_avx512ifma,
     .weighted_sum = psi_weighted_sum_avx512ifma,
 };

@@ -18,6 +18,9 @@ const struct psi_kernel psi_kernel_portable = {
     .mul = psi_mul_portable,
     .mul_base = psi_mul_base_portable,
     .add = psi_add_portable,
+    .blind_fixed = psi_blind_fixed_portable,
+    .finalize_fixed = psi_finalize_fixed_portable,
+    .mul_fixed = psi_mul_fixed_portable,
     .weighted_sums = psi_weighted_sums_portable,
     .weighted_sum = psi_weighted_sum_portable,
 };

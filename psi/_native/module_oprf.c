@@ -20,7 +20,7 @@ static int call_texts_mode(call *c, PyObject *data, PyObject *offsets, PyObject 
 /* Texts and the session's blinds. */
 static int call_session(call *c, PyObject *data, PyObject *offsets, PyObject *prefix,
                         PyObject *seed, PyObject *first_j, psi_texts *texts, psi_blinds *blinds) {
-    blinds->scalars = NULL;
+    *blinds = (psi_blinds){.seed = NULL};
     return call_texts(c, data, offsets, prefix, texts) &&
            call_exact(c, seed, "session_seed", PSI_SEED, &blinds->seed) &&
            positions(first_j, texts->n, &blinds->first_j);
@@ -145,7 +145,7 @@ static PyObject *py_blind_with(PyObject *module, PyObject *args, PyObject *keywo
     static char *names[] = {"data", "offsets", "prefix", "mode", "blinds", NULL};
     PyObject *data, *offsets, *prefix, *mode_object, *scalars, *result = NULL;
     psi_texts texts;
-    psi_blinds blinds = {NULL, 0, NULL};
+    psi_blinds blinds = {.seed = NULL};
     uint8_t mode, *out;
     call c;
     call_begin(&c, module);
@@ -167,7 +167,7 @@ static PyObject *py_finalize_with(PyObject *module, PyObject *args, PyObject *ke
     PyObject *data, *offsets, *prefix, *scalars, *evaluated, *size, *result = NULL;
     const uint8_t *elements;
     psi_texts texts;
-    psi_blinds blinds = {NULL, 0, NULL};
+    psi_blinds blinds = {.seed = NULL};
     size_t length;
     uint8_t *out;
     call c;
@@ -230,6 +230,90 @@ end:
     return call_end(&c, result);
 }
 
+/* An element that the caller vouches for: a pinned public key, the generator. */
+static int call_element(call *c, PyObject *o, const char *name, const uint8_t **element) {
+    if (!call_exact(c, o, name, PSI_ELEMENT, element)) return 0;
+    psi_status status = c->kernel->check_elements(*element, 1);
+    if (status == PSI_GOOD) return 1;
+    if (status == PSI_NO_MEMORY)
+        PyErr_NoMemory();
+    else
+        PyErr_Format(PyExc_ValueError, "%s: expected a group element other than the identity",
+                     name);
+    return 0;
+}
+
+static PyObject *py_blind_fixed(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"data", "offsets", "prefix", "session_seed", "first_j", NULL};
+    PyObject *data, *offsets, *prefix, *seed, *first_j, *result = NULL;
+    psi_texts texts;
+    psi_blinds blinds;
+    uint8_t *out;
+    call c;
+    call_begin(&c, module);
+    if (!PARSE("OOOOO:blind_fixed", &data, &offsets, &prefix, &seed, &first_j)) goto end;
+    if (!call_session(&c, data, offsets, prefix, seed, first_j, &texts, &blinds)) goto end;
+    blinds.additive = 1;
+    if ((result = new_bytes(texts.n, PSI_ELEMENT, &out)) == NULL) goto end;
+    PyThreadState *gil = release_gil(texts.n, HEAVY);
+    psi_status status = psi_threads_blind_fixed(c.kernel, out, &texts, VOPRF, &blinds);
+    take_gil(gil);
+    result = checked_result(result, status);
+end:
+    return call_end(&c, result);
+}
+
+static PyObject *py_unblind_finalize_fixed(PyObject *module, PyObject *args,
+                                           PyObject *keywords) {
+    static char *names[] = {"data",      "offsets",    "prefix", "session_seed", "first_j",
+                            "evaluated", "public_key", "length", NULL};
+    PyObject *data, *offsets, *prefix, *seed, *first_j, *evaluated, *key, *size, *result = NULL;
+    const uint8_t *elements, *public_key;
+    psi_texts texts;
+    psi_blinds blinds;
+    size_t length;
+    uint8_t *out;
+    call c;
+    call_begin(&c, module);
+    if (!PARSE("OOOOOOOO:unblind_finalize_fixed", &data, &offsets, &prefix, &seed, &first_j,
+               &evaluated, &key, &size))
+        goto end;
+    if (!call_session(&c, data, offsets, prefix, seed, first_j, &texts, &blinds)) goto end;
+    blinds.additive = 1;
+    if (!call_rows_like(&c, evaluated, "evaluated", PSI_ELEMENT, texts.n, &elements)) goto end;
+    if (!call_element(&c, key, "public_key", &public_key)) goto end;
+    if (!output_length(size, &length)) goto end;
+    if ((result = new_bytes(texts.n, length, &out)) == NULL) goto end;
+    PyThreadState *gil = release_gil(texts.n, HEAVY);
+    psi_status status = psi_threads_finalize_fixed(c.kernel, out, length, &texts, VOPRF, &blinds,
+                                                   elements, public_key);
+    take_gil(gil);
+    result = checked_result(result, status);
+end:
+    return call_end(&c, result);
+}
+
+static PyObject *py_mul_fixed(PyObject *module, PyObject *args, PyObject *keywords) {
+    static char *names[] = {"element", "scalars", NULL};
+    PyObject *element, *scalars, *result = NULL;
+    const uint8_t *base, *factors;
+    uint8_t *out;
+    size_t n;
+    call c;
+    call_begin(&c, module);
+    if (!PARSE("OO:mul_fixed", &element, &scalars)) goto end;
+    if (!call_element(&c, element, "element", &base)) goto end;
+    if (!call_rows(&c, scalars, "scalars", PSI_SCALAR, &factors, &n)) goto end;
+    if (!call_scalars(&c, scalars, "scalars", n, &factors)) goto end;
+    if ((result = new_bytes(n, PSI_ELEMENT, &out)) == NULL) goto end;
+    PyThreadState *gil = release_gil(n, HEAVY);
+    psi_status status = psi_threads_mul_fixed(c.kernel, out, base, factors, n);
+    take_gil(gil);
+    result = plain_result(result, status);
+end:
+    return call_end(&c, result);
+}
+
 PyMethodDef psi_oprf_methods[] = {
     METHOD(uniform_bytes, "64 uniform bytes of each text."),
     METHOD(hash_to_group, "The element of each text."),
@@ -240,5 +324,8 @@ PyMethodDef psi_oprf_methods[] = {
     METHOD(finalize_with, "PRF outputs from evaluated elements, with given blinds."),
     METHOD(evaluate, "Each element times one secret scalar."),
     METHOD(table_tags, "PRF outputs of each text under a known key."),
+    METHOD(blind_fixed, "Blinded elements, additively, with blinds from the session's seed."),
+    METHOD(unblind_finalize_fixed, "PRF outputs, with blinds as in blind_fixed()."),
+    METHOD(mul_fixed, "One element times each scalar, from a table."),
     {NULL, NULL, 0, NULL},
 };

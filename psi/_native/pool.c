@@ -62,11 +62,11 @@ static size_t take(batch *b, size_t *begin) {
     return size;
 }
 
-/* The first bad row counts, and no memory more than any row; after either, the rest is dropped. */
+/* The first bad row counts, and a failure more than any row; after either, the rest is dropped. */
 static void report(batch *b, size_t begin, psi_status status) {
-    if (status == PSI_GOOD || b->status == PSI_NO_MEMORY) return;
-    const psi_status row = status == PSI_NO_MEMORY ? status : (psi_status)begin + status;
-    if (row == PSI_NO_MEMORY || b->status == PSI_GOOD || row < b->status) b->status = row;
+    if (status == PSI_GOOD || b->status < PSI_GOOD) return;
+    const psi_status row = status < PSI_GOOD ? status : (psi_status)begin + status;
+    if (row < PSI_GOOD || b->status == PSI_GOOD || row < b->status) b->status = row;
     if (b->next < b->n) {
         b->next = b->n;
         leave(b);

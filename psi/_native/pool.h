@@ -11,7 +11,7 @@
 /* Works on n rows from `begin`; the status counts from `begin`. Called from several threads. */
 typedef psi_status (*psi_piece)(const void *work, size_t begin, size_t n);
 
-/* All pieces of n rows. PSI_GOOD, PSI_NO_MEMORY, or the index of the first bad row of all. */
+/* All pieces of n rows. PSI_GOOD, a failure, or the index of the first bad row of all. */
 psi_status psi_pool_run(psi_piece piece, const void *work, size_t n);
 
 #endif

@@ -71,6 +71,27 @@ static psi_status tags_piece(const void *p, size_t begin, size_t n) {
     return w->kernel->table_tags(w->out + w->length * begin, w->length, &texts, w->mode, w->k);
 }
 
+static psi_status blind_fixed_piece(const void *p, size_t begin, size_t n) {
+    const work *w = p;
+    const psi_texts texts = texts_from(w, begin, n);
+    const psi_blinds blinds = blinds_from(w, begin);
+    return w->kernel->blind_fixed(w->out + PSI_ELEMENT * begin, &texts, w->mode, &blinds);
+}
+
+static psi_status finalize_fixed_piece(const void *p, size_t begin, size_t n) {
+    const work *w = p;
+    const psi_texts texts = texts_from(w, begin, n);
+    const psi_blinds blinds = blinds_from(w, begin);
+    return w->kernel->finalize_fixed(w->out + w->length * begin, w->length, &texts, w->mode,
+                                     &blinds, w->in + PSI_ELEMENT * begin, w->k);
+}
+
+static psi_status mul_fixed_piece(const void *p, size_t begin, size_t n) {
+    const work *w = p;
+    return w->kernel->mul_fixed(w->out + PSI_ELEMENT * begin, w->k, w->other + PSI_SCALAR * begin,
+                                n);
+}
+
 static psi_status mul_piece(const void *p, size_t begin, size_t n) {
     const work *w = p;
     return w->kernel->mul(w->out + PSI_ELEMENT * begin, w->in + PSI_ELEMENT * begin,
@@ -126,6 +147,28 @@ psi_status psi_threads_table_tags(const kernel_table *kernel, uint8_t *out, size
     const work w = {
         .kernel = kernel, .out = out, .length = length, .texts = texts, .mode = mode, .k = k};
     return psi_pool_run(tags_piece, &w, texts->n);
+}
+
+psi_status psi_threads_blind_fixed(const kernel_table *kernel, uint8_t *out,
+                                   const psi_texts *texts, uint8_t mode,
+                                   const psi_blinds *blinds) {
+    const work w = {.kernel = kernel, .out = out, .texts = texts, .mode = mode, .blinds = blinds};
+    return psi_pool_run(blind_fixed_piece, &w, texts->n);
+}
+
+psi_status psi_threads_finalize_fixed(const kernel_table *kernel, uint8_t *out, size_t length,
+                                      const psi_texts *texts, uint8_t mode,
+                                      const psi_blinds *blinds, const uint8_t *evaluated,
+                                      const uint8_t *public_key) {
+    const work w = {.kernel = kernel, .out = out,       .length = length, .texts = texts,
+                    .mode = mode,     .blinds = blinds, .in = evaluated,  .k = public_key};
+    return psi_pool_run(finalize_fixed_piece, &w, texts->n);
+}
+
+psi_status psi_threads_mul_fixed(const kernel_table *kernel, uint8_t *out, const uint8_t *element,
+                                 const uint8_t *scalars, size_t n) {
+    const work w = {.kernel = kernel, .out = out, .k = element, .other = scalars};
+    return psi_pool_run(mul_fixed_piece, &w, n);
 }
 
 psi_status psi_threads_mul(const kernel_table *kernel, uint8_t *out, const uint8_t *elements,

@@ -34,6 +34,14 @@ psi_status psi_threads_evaluate(const kernel_table *kernel, uint8_t *out, const 
                                 size_t n, const uint8_t *k);
 psi_status psi_threads_table_tags(const kernel_table *kernel, uint8_t *out, size_t length,
                                   const psi_texts *texts, uint8_t mode, const uint8_t *k);
+psi_status psi_threads_blind_fixed(const kernel_table *kernel, uint8_t *out,
+                                   const psi_texts *texts, uint8_t mode, const psi_blinds *blinds);
+psi_status psi_threads_finalize_fixed(const kernel_table *kernel, uint8_t *out, size_t length,
+                                      const psi_texts *texts, uint8_t mode,
+                                      const psi_blinds *blinds, const uint8_t *evaluated,
+                                      const uint8_t *public_key);
+psi_status psi_threads_mul_fixed(const kernel_table *kernel, uint8_t *out, const uint8_t *element,
+                                 const uint8_t *scalars, size_t n);
 psi_status psi_threads_mul(const kernel_table *kernel, uint8_t *out, const uint8_t *elements,
                            const uint8_t *scalars, size_t n);
 psi_status psi_threads_add(const kernel_table *kernel, uint8_t *out, const uint8_t *a,

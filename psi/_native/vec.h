@@ -87,6 +87,11 @@ V_INLINE lanes v_is_zero(vec a) { return _mm512_testn_epi64_mask(a, a); }
 /* The lowest, the highest bit of each lane. */
 V_INLINE lanes v_low_bits(vec a) { return _mm512_test_epi64_mask(a, _mm512_set1_epi64(1)); }
 V_INLINE lanes v_high_bits(vec a) { return _mm512_movepi64_mask(a); }
+/* table[index] of sixteen words, by the low four bits: no address depends on them. */
+V_INLINE vec v_lookup16(const uint64_t table[16], vec index) {
+    return _mm512_permutex2var_epi64(_mm512_load_si512(table), index,
+                                     _mm512_load_si512(table + 8));
+}
 /* Bytes of each lane reversed. */
 V_INLINE vec v_swap_bytes(vec a) {
     const __m512i order = _mm512_set4_epi64(0x08090a0b0c0d0e0f, 0x0001020304050607,
@@ -153,6 +158,13 @@ V_INLINE vec v_select(vec when_clear, vec when_set, lanes m) {
 V_INLINE lanes v_is_zero(vec a) { V_MASK(mask_is_zero(a.x[i]) & 1); }
 V_INLINE lanes v_low_bits(vec a) { V_MASK(a.x[i] & 1); }
 V_INLINE lanes v_high_bits(vec a) { V_MASK(a.x[i] >> 63); }
+V_INLINE vec v_lookup16(const uint64_t table[16], vec index) {
+    vec r = v_all(table[0]);
+    for (uint64_t j = 1; j < 16; j++)
+        for (int i = 0; i < LANES; i++)
+            r.x[i] = select64(r.x[i], table[j], mask_is_zero((index.x[i] & 15) ^ j));
+    return r;
+}
 V_INLINE vec v_swap_bytes(vec a) { V_EACH(__builtin_bswap64(a.x[i])); }
 V_INLINE vec v_gather(const uint64_t *base, vec index) { V_EACH(base[index.x[i]]); }
 V_INLINE void v_scatter(uint64_t *base, vec index, vec a) {

@@ -54,4 +54,12 @@ V_INLINE void block8_turn(block8 *b, size_t begin, size_t n) {
     b->n = n - begin < b->rows ? n - begin : b->rows;
 }
 
+/* Steps on the block of texts that begins at `begin`: the 64 uniform bytes of each; ... */
+void psi_v_expand_block(block8 *b, const expander *e, const psi_texts *texts, size_t begin);
+/* ... blinds: PSI_GOOD or the index of the first that is 0 or, if derived, l - 2; ... */
+psi_status psi_v_blinds_block(block8 *b, const psi_blinds *blinds, size_t begin);
+/* ... the first `length` bytes of F of each, from b->encoded, over the uniform bytes. */
+void psi_v_output_block(block8 *b, uint8_t *out, size_t length, const psi_texts *texts,
+                        size_t begin);
+
 #endif

@@ -52,6 +52,21 @@ V_INLINE ge8 ge8_add_affine(ge8 p, ge8_affine q) {
     return ge8_from_efgh(f8_sub(B, A), f8_sub(f8_biased(D), C), f8_add(D, C), f8_add(B.r, A));
 }
 
+/* p + q, or p - q in lanes of the mask. */
+V_INLINE ge8 ge8_add_signed(ge8 p, ge8_affine q, lanes minus) {
+    f8 X = f8_raw(p.X), Y = f8_raw(p.Y), Z = f8_raw(p.Z), D = f8_add(Z, Z);
+    f8 C = f8_mul(p.T, q.product), sum = f8_add(D, C), difference = f8_sub(f8_biased(D), C);
+    f8 A = f8_mul(f8_carry(f8_sub(f8_biased(Y), X)), f8_select_m(q.difference, q.sum, minus));
+    f8b B = f8_mul_biased(f8_carry(f8_add(Y, X)), f8_select_m(q.sum, q.difference, minus));
+    return ge8_from_efgh(f8_sub(B, A), f8_select(difference, sum, minus),
+                         f8_select(sum, difference, minus), f8_add(B.r, A));
+}
+
+V_INLINE ge8 ge8_identity(void) {
+    const f8m zero = f8_carry(f8_zero()), one = f8_constant(F8_ONE);
+    return (ge8){zero, one, one, zero};
+}
+
 V_INLINE ge8 ge8_add(ge8 p, ge8 q) {
     f8 Z = f8_mul(p.Z, q.Z), pX = f8_raw(p.X), pY = f8_raw(p.Y), qX = f8_raw(q.X),
        qY = f8_raw(q.Y);
@@ -59,6 +74,14 @@ V_INLINE ge8 ge8_add(ge8 p, ge8 q) {
     f8b B = f8_mul_biased(f8_carry(f8_add(pY, pX)), f8_carry(f8_add(qY, qX)));
     f8 C = f8_mul(f8_carry(f8_mul(p.T, f8_constant(F8_D2))), q.T), D = f8_add(Z, Z);
     return ge8_from_efgh(f8_sub(B, A), f8_sub(f8_biased(D), C), f8_add(D, C), f8_add(B.r, A));
+}
+
+V_INLINE ge8_doubled ge8_double_unfinished(ge8 p) {
+    f8 X = f8_raw(p.X), dTT = f8_mul(f8_carry(f8_sqr(p.T)), f8_constant(F8_D));
+    f8b ZZ = f8_sqr_biased(p.Z);
+    return (ge8_doubled){f8_carry(f8_mul(f8_carry(f8_add(X, X)), p.Y)),
+                         f8_carry(f8_add(ZZ.r, dTT)), f8_carry(f8_add(f8_sqr(p.X), f8_sqr(p.Y))),
+                         f8_carry(f8_sub(ZZ, dTT))};
 }
 
 /* How many rows of n belong to group i, how many groups n rows make. */

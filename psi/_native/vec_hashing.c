@@ -49,12 +49,9 @@ void psi_v_expand(messages8 *m, const expander *e, uint8_t *uniform, const psi_t
 
 scalar8 psi_v_derive_blinds(messages8 *m, const psi_blinds *blinds, size_t i,
                             const uint8_t *uniform, size_t n) {
-    static const char label[] = "OVL1-BLIND";
     uint8_t wide[LANES][SHA512_BYTES], j[8];
     sha512 start;
-    psi_sha512_start(&start);
-    psi_sha512_update(&start, (const uint8_t *)label, sizeof label - 1);
-    psi_sha512_update(&start, blinds->seed, PSI_SEED);
+    psi_blind_label(&start, blinds);
     messages_begin(m, &start);
     for (int lane = 0; lane < LANES; lane++) {
         store_be64(j, blinds->first_j + i + (size_t)lane);

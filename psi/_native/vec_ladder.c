@@ -39,19 +39,12 @@ V_INLINE void recover(f8b *U, f8 *V, f8 *W, const montgomery8 *p, f8m X1, f8m Z1
     *W = f8_mul(factor, Z1);
 }
 
-/* x = MONTGOMERY * U/V, y = (U - W)/(U + W), and the doubling of it without its divisions. */
-V_INLINE ge8_doubled double_unfinished(f8b U, f8 V, f8 W) {
+/* x = MONTGOMERY * U/V, y = (U - W)/(U + W), over the common denominator V(U + W). */
+V_INLINE ge8 edwards(f8b U, f8 V, f8 W) {
     f8m top = f8_carry(f8_mul(f8_carry(U.r), f8_constant(F8_MONTGOMERY)));
     f8m difference = f8_carry(f8_sub(U, W)), total = f8_carry(f8_add(U.r, W)), v = f8_carry(V);
-    f8 X = f8_mul(top, total);
-    f8m Y = f8_carry(f8_mul(difference, v)), Z = f8_carry(f8_mul(total, v));
-    f8m T = f8_carry(f8_mul(top, difference));
-    f8 dTT = f8_mul(f8_carry(f8_sqr(T)), f8_constant(F8_D));
-    f8b ZZ = f8_sqr_biased(Z);
-    return (ge8_doubled){f8_carry(f8_mul(f8_carry(f8_add(X, X)), Y)),
-                         f8_carry(f8_add(ZZ.r, dTT)),
-                         f8_carry(f8_add(f8_sqr(f8_carry(X)), f8_sqr(Y))),
-                         f8_carry(f8_sub(ZZ, dTT))};
+    return (ge8){f8_carry(f8_mul(top, total)), f8_carry(f8_mul(difference, v)),
+                 f8_carry(f8_mul(total, v)), f8_carry(f8_mul(top, difference))};
 }
 
 void psi_v_ladder(ge8_doubled *out, const montgomery8 *p, const multiplier8 *k) {
@@ -86,7 +79,7 @@ void psi_v_ladder(ge8_doubled *out, const montgomery8 *p, const multiplier8 *k) 
     f8m X2 = f8_carry(f8_select(sX.r, dX.r, k->odd)), Z2 = f8_carry(f8_select(sZ, dZ, k->odd));
     recover(&U, &V, &W, p, X1, Z1, X2, Z2);
     V = f8_negate_if(f8_raw(f8_carry(V)), k->negate);
-    *out = double_unfinished(U, V, W);
+    *out = ge8_double_unfinished(edwards(U, V, W));
     out->e = f8_select_m(out->e, f8_carry(f8_zero()), k->is_zero);
 }
 

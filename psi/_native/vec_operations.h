@@ -23,6 +23,14 @@ psi_status psi_table_tags_avx512ifma(uint8_t *out, size_t length, const psi_text
 psi_status psi_mul_avx512ifma(uint8_t *out, const uint8_t *elements, const uint8_t *scalars,
                               size_t n);
 psi_status psi_add_avx512ifma(uint8_t *out, const uint8_t *a, const uint8_t *b, size_t n);
+psi_status psi_blind_fixed_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mode,
+                                      const psi_blinds *blinds);
+psi_status psi_finalize_fixed_avx512ifma(uint8_t *out, size_t length, const psi_texts *texts,
+                                         uint8_t mode, const psi_blinds *blinds,
+                                         const uint8_t *evaluated, const uint8_t *public_key);
+psi_status psi_mul_fixed_avx512ifma(uint8_t *out, const uint8_t *element,
+                                    const uint8_t *scalars, size_t n);
+psi_status psi_mul_base_avx512ifma(uint8_t *out, const uint8_t *scalars, size_t n);
 psi_status psi_weighted_sums_avx512ifma(uint8_t *m, uint8_t *z, const uint8_t *c,
                                         const uint8_t *d, size_t n, const uint8_t *seed);
 psi_status psi_weighted_sum_avx512ifma(uint8_t *out, const uint8_t *elements,

@@ -24,7 +24,7 @@ static psi_status at(size_t begin, psi_status bad) {
     return bad == PSI_GOOD ? PSI_GOOD : (psi_status)begin + bad;
 }
 
-static void expand_block(block8 *b, const expander *e, const psi_texts *texts, size_t begin) {
+void psi_v_expand_block(block8 *b, const expander *e, const psi_texts *texts, size_t begin) {
     for (size_t i = 0; i < b->n; i += LANES)
         psi_v_expand(&b->messages, e, b->uniform + PSI_UNIFORM * i, texts, begin + i,
                      rows_of(i / LANES, b->n));
@@ -35,8 +35,7 @@ static void hash_block(block8 *b) {
     psi_v_montgomery_of(b->points, b->big.hashed, b->scratch, groups_of(b->n));
 }
 
-/* The blinds of a block; PSI_GOOD or the index of the first that is 0 or, if derived, l - 2. */
-static psi_status blinds_block(block8 *b, const psi_blinds *blinds, size_t begin) {
+psi_status psi_v_blinds_block(block8 *b, const psi_blinds *blinds, size_t begin) {
     psi_status bad = PSI_GOOD;
     for (size_t i = groups_of(b->n); i-- > 0;) {
         const size_t row = LANES * i, n = rows_of(i, b->n);
@@ -63,7 +62,7 @@ static void multiply_block(block8 *b, uint8_t *out, const scalar8 *scalars) {
     psi_v_encode_doubled(out, b->big.products, b->scratch, b->n);
 }
 
-static void output_block(block8 *b, uint8_t *out, size_t length, const psi_texts *texts,
+void psi_v_output_block(block8 *b, uint8_t *out, size_t length, const psi_texts *texts,
                          size_t begin) {
     for (size_t i = 0; i < b->n; i += LANES)
         psi_v_output(&b->messages, b->uniform + PSI_UNIFORM * i, texts, begin + i,
@@ -104,7 +103,7 @@ psi_status psi_hash_to_group_avx512ifma(uint8_t *out, const psi_texts *texts, ui
     psi_expander(&e, texts, mode);
     for (size_t begin = 0; begin < texts->n; begin += b->n) {
         block8_turn(b, begin, texts->n);
-        expand_block(b, &e, texts, begin);
+        psi_v_expand_block(b, &e, texts, begin);
         psi_v_from_uniform(b->big.hashed, b->uniform, b->n);
         psi_v_encode(out + PSI_ELEMENT * begin, b->big.hashed, b->n);
     }
@@ -135,8 +134,8 @@ psi_status psi_blind_scalars_avx512ifma(uint8_t *out, const psi_texts *texts, ui
     psi_expander(&e, texts, mode);
     for (size_t begin = 0; begin < texts->n; begin += b->n) {
         block8_turn(b, begin, texts->n);
-        expand_block(b, &e, texts, begin);
-        (void)blinds_block(b, blinds, begin); /* blind() refuses what is refused */
+        psi_v_expand_block(b, &e, texts, begin);
+        (void)psi_v_blinds_block(b, blinds, begin); /* blind() refuses what is refused */
         for (size_t i = 0; i < groups_of(b->n); i++)
             scalar8_store(out + PSI_SCALAR * (begin + LANES * i), rows_of(i, b->n), b->blinds[i]);
     }
@@ -155,8 +154,8 @@ psi_status psi_blind_avx512ifma(uint8_t *out, const psi_texts *texts, uint8_t mo
     psi_expander(&e, texts, mode);
     for (size_t begin = 0; begin < texts->n; begin += b->n) {
         block8_turn(b, begin, texts->n);
-        expand_block(b, &e, texts, begin);
-        if ((bad = at(begin, blinds_block(b, blinds, begin))) != PSI_GOOD) break;
+        psi_v_expand_block(b, &e, texts, begin);
+        if ((bad = at(begin, psi_v_blinds_block(b, blinds, begin))) != PSI_GOOD) break;
         hash_block(b);
         multiply_block(b, out + PSI_ELEMENT * begin, b->blinds);
     }
@@ -177,8 +176,8 @@ psi_status psi_finalize_avx512ifma(uint8_t *out, size_t length, const psi_texts 
     psi_expander(&e, texts, mode);
     for (size_t begin = 0; begin < texts->n; begin += b->n) {
         block8_turn(b, begin, texts->n);
-        if (blinds->seed != NULL) expand_block(b, &e, texts, begin);
-        psi_status bad_blind = blinds_block(b, blinds, begin);
+        if (blinds->seed != NULL) psi_v_expand_block(b, &e, texts, begin);
+        psi_status bad_blind = psi_v_blinds_block(b, blinds, begin);
         psi_status bad_element =
             psi_v_montgomery_decode(b->points, evaluated + PSI_ELEMENT * begin, b->n);
         bad = bad_blind == PSI_GOOD || (bad_element != PSI_GOOD && bad_element < bad_blind)
@@ -187,7 +186,7 @@ psi_status psi_finalize_avx512ifma(uint8_t *out, size_t length, const psi_texts 
         if ((bad = at(begin, bad)) != PSI_GOOD) break;
         psi_v_scalar_invert_batch(b->blinds, b->running, groups_of(b->n));
         multiply_block(b, b->encoded, b->blinds);
-        output_block(b, out + length * begin, length, texts, begin);
+        psi_v_output_block(b, out + length * begin, length, texts, begin);
     }
     wipe(&e, sizeof e);
     block8_free(b);
@@ -221,10 +220,10 @@ psi_status psi_table_tags_avx512ifma(uint8_t *out, size_t length, const psi_text
     b->shared = psi_v_multiplier(scalar8_load(k, 1));
     for (size_t begin = 0; begin < texts->n; begin += b->n) {
         block8_turn(b, begin, texts->n);
-        expand_block(b, &e, texts, begin);
+        psi_v_expand_block(b, &e, texts, begin);
         hash_block(b);
         multiply_block(b, b->encoded, NULL);
-        output_block(b, out + length * begin, length, texts, begin);
+        psi_v_output_block(b, out + length * begin, length, texts, begin);
     }
     wipe(&e, sizeof e);
     block8_free(b);

@@ -66,12 +66,12 @@ V_INLINE scalar8 montgomery_mul(scalar8 a, scalar8 b) {
     return reduce_once(carry((scalar8){{t[5], t[6], t[7], t[8], t[9]}}));
 }
 
-scalar8 psi_v_scalar_half(scalar8 a) {
+/* a, or a + l in lanes of the mask, halved and rounded down. */
+static scalar8 halve(scalar8 a, lanes plus_l) {
     scalar8 r;
-    const lanes odd = v_low_bits(a.l[0]);
     UNROLL
     for (int i = 0; i < 5; i++)
-        a.l[i] = v_add(a.l[i], v_select(v_zero(), v_all(SCALAR8_L[i]), odd));
+        a.l[i] = v_add(a.l[i], v_select(v_zero(), v_all(SCALAR8_L[i]), plus_l));
     a = carry(a);
     UNROLL
     for (int i = 0; i < 4; i++)
@@ -79,6 +79,10 @@ scalar8 psi_v_scalar_half(scalar8 a) {
     r.l[4] = v_shr(a.l[4], 1);
     return r;
 }
+
+scalar8 psi_v_scalar_half(scalar8 a) { return halve(a, v_low_bits(a.l[0])); }
+
+scalar8 psi_v_scalar_odd_half(scalar8 a) { return halve(a, (lanes)~v_low_bits(a.l[0])); }
 
 scalar8 psi_v_scalar_wide(const uint8_t *rows, size_t n) {
     vec w[8];

@@ -56,6 +56,9 @@ V_INLINE void scalar8_store(uint8_t *rows, size_t n, scalar8 a) {
 /* a/2 mod l. */
 scalar8 psi_v_scalar_half(scalar8 a);
 
+/* (a' - 1)/2 for that of a and a + l that is odd. */
+scalar8 psi_v_scalar_odd_half(scalar8 a);
+
 /* n rows of 64 bytes, little-endian, mod l. */
 scalar8 psi_v_scalar_wide(const uint8_t *rows, size_t n);
 

@@ -185,11 +185,6 @@ V_INLINE f8m shared(const uint64_t *when_clear, const uint64_t *when_set, lanes 
     return r;
 }
 
-static ge8 identity(void) {
-    const f8m zero = f8_carry(f8_zero()), one = f8_constant(F8_ONE);
-    return (ge8){zero, one, one, zero};
-}
-
 /* sum digit_i * p_i of eight windows: p_i into bucket |digit_i|, then sum j * bucket_j. */
 static ge8 sum_windows(const sums *s, const shared_affine *points, int pass) {
     const size_t rows = rows_for(s, pass);
@@ -198,7 +193,7 @@ static ge8 sum_windows(const sums *s, const shared_affine *points, int pass) {
     const vec first = v_load(index);
     uint64_t *const buckets = s->buckets;
     for (size_t row = 0; row < rows; row++)
-        scatter_point(buckets + row * LANES * POINT, first, identity());
+        scatter_point(buckets + row * LANES * POINT, first, ge8_identity());
     for (size_t i = 0; i < s->n; i++) {
         const shared_affine *p = &points[i];
         const size_t place = (size_t)pass * s->size + i;
@@ -209,7 +204,7 @@ static ge8 sum_windows(const sums *s, const shared_affine *points, int pass) {
                         shared(p->product, p->negative, negative)};
         scatter_point(buckets, bucket, ge8_add_affine(gather_point(buckets, bucket), q));
     }
-    ge8 above = identity(), total = above;
+    ge8 above = ge8_identity(), total = above;
     for (size_t row = rows - 1; row > 0; row--) {
         above = ge8_add(above, gather_point(buckets + row * LANES * POINT, first));
         total = ge8_add(total, above);

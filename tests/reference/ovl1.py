@@ -28,6 +28,12 @@ def session_blind(session_seed: bytes, j: int, message: bytes) -> int:
     return wide(b"OVL1-BLIND" + session_seed + u64(j) + uniform[:32])
 
 
+def additive_blind(session_seed: bytes, j: int, message: bytes) -> int:
+    """r_j of fixed-base blinding, section 2.2."""
+    uniform = uniform_bytes(message, 1)
+    return wide(b"OVL1-BLIND-A" + session_seed + u64(j) + uniform[:32])
+
+
 def dummy_input(session_seed: bytes, j: int) -> bytes:
     """The input of dummy j, without its label."""
     return hmac.digest(session_seed, b"OVL1-DUMMY" + u64(j), "sha256")
