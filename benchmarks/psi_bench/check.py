@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -83,14 +82,12 @@ class Forwarder:
         self._listener.close()
 
 
-def _wait(process: "subprocess.Popen[bytes]", started: float) -> tuple[int, Cost]:
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, Cost(
-        cpu_s=round(usage.ru_utime + usage.ru_stime, 3),
-        wall_s=round(time.monotonic() - started, 3),
-        peak_mb=round(usage.ru_maxrss / 1024, 1),
-    )
+def _launched(words: list[str], account: Path) -> list[str]:
+    return [sys.executable, "-S", str(Path(__file__).with_name("_launch.py")), str(account), *words]
+
+
+def _cost(account: Path) -> Cost:
+    return Cost(**json.loads(account.read_text()))
 
 
 def _feeds(folder: Path, n: int) -> tuple[Path, Path, set[str]]:
@@ -106,33 +103,35 @@ def _feeds(folder: Path, n: int) -> tuple[Path, Path, set[str]]:
 
 
 @contextmanager
-def _serving(house: House, unlock: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def _serving(house: House, unlock: Path, account: Path) -> Iterator[str]:
     words = [*COMMAND, "serve", *house.feeds, "--home", str(house.home)]
     words += ["--unlock-file", str(unlock), "--listen", "127.0.0.1:0", "--json", "-q"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        _launched(words, account), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise SystemExit("the server did not start; its message stands above")
-        yield json.loads(line)["listen"], process
+        yield json.loads(line)["listen"]
     finally:
-        if process.returncode is None:
-            process.kill()
-            process.wait()
+        process.send_signal(signal.SIGTERM)
+        process.wait()
 
 
-def _check(house: House, unlock: Path, address: str, out: Path) -> tuple[dict[str, Any], Cost]:
+def _check(house: House, unlock: Path, address: str, folder: Path) -> tuple[dict[str, Any], Cost]:
     words = [*COMMAND, "check", "beta-bank", *house.feeds, "--home", str(house.home)]
     words += ["--unlock-file", str(unlock), "--address", address, "--no-save", "--json", "-q"]
-    started = time.monotonic()
+    out, account = folder / "out.json", folder / "client.account"
     with out.open("wb") as file:
-        process = subprocess.Popen(words, stdout=file, stdin=subprocess.DEVNULL)
-        code, cost = _wait(process, started)
+        code = subprocess.run(
+            _launched(words, account), stdout=file, stdin=subprocess.DEVNULL, check=False
+        ).returncode
     if code:
         raise SystemExit(f"the check failed with exit {code}")
     result: dict[str, Any] = json.loads(out.read_text())
-    return result, cost
+    return result, _cost(account)
 
 
 def _run(n: int, folder: Path) -> dict[str, Any]:
@@ -144,11 +143,11 @@ def _run(n: int, folder: Path) -> dict[str, Any]:
     unlock = KeyFileUnlock(folder / "unlock.key")
     found_alliance(folder, houses, unlock)
     checks = []
-    started = time.monotonic()
-    with _serving(houses[1], unlock.path) as (listen, server):
+    account = folder / "server.account"
+    with _serving(houses[1], unlock.path, account) as listen:
         for number in (1, 2):
             forwarder = Forwarder(listen)
-            result, cost = _check(houses[0], unlock.path, forwarder.address, folder / "out.json")
+            result, cost = _check(houses[0], unlock.path, forwarder.address, folder)
             forwarder.close()
             found = {match["value"] for match in result["intersection"]}
             if found != expected or result["count"] != len(expected):
@@ -168,8 +167,7 @@ def _run(n: int, folder: Path) -> dict[str, Any]:
                 f"{cost.peak_mb:6.1f} MB; {forwarder.to_server / 1e6:.1f} MB up, "
                 f"{forwarder.to_client / 1e6:.1f} MB down; {result['count']:,} matches, as expected"
             )
-        server.send_signal(signal.SIGTERM)
-        _, server_cost = _wait(server, started)
+    server_cost = _cost(account)
     print(
         f"server, both checks: {server_cost.cpu_s:7.2f} s CPU, {server_cost.peak_mb:6.1f} MB "
         f"({server_cost.cpu_s / n * 1e6:.1f} us an indicator)"
