@@ -55,10 +55,17 @@ def look(address: str, peer: str, identity: OwnIdentity, timeout_s: float = TIME
         return Look(reason=_reason(error))
     with connection:
         try:
-            secure = _context(identity).wrap_socket(connection, server_hostname=dns_name(peer))
+            # The handshake comes later, so that what wraps the connection is closed if it fails.
+            secure = _context(identity).wrap_socket(
+                connection, server_hostname=dns_name(peer), do_handshake_on_connect=False
+            )
         except OSError as error:
             return Look(connected=True, reason=_reason(error))
         with secure:
+            try:
+                secure.do_handshake()
+            except OSError as error:
+                return Look(connected=True, reason=_reason(error))
             certificate = secure.getpeercert(binary_form=True)
             try:
                 # In TLS 1.3 the client is done before the server has seen its certificate; a server
