@@ -87,15 +87,19 @@ class Batch:
         self.seed = os.urandom(64)
         self.sent, _ = kernel.blind(*self.texts, *self.session)
         self.answer, _ = kernel.evaluate(self.sent, self.key)
+        self.public_key = kernel.mul_base(self.key)
 
     def operations(self) -> dict[str, Operation]:
-        """The simple ones; prove and verify come from differences."""
+        """The simple ones; the others come from differences."""
         return {
             "evaluate": lambda: kernel.evaluate(self.sent, self.key),
-            "hash_to_group": lambda: kernel.hash_to_group(*self.texts, 1),
             "blind": lambda: kernel.blind(*self.texts, *self.session),
             "finalize": lambda: kernel.unblind_finalize(
                 *self.texts, *self.session, self.answer, TAG_LENGTH
+            ),
+            "blind_fixed": lambda: kernel.blind_fixed(*self.texts, *self.session),
+            "finalize_fixed": lambda: kernel.unblind_finalize_fixed(
+                *self.texts, *self.session, self.answer, self.public_key, TAG_LENGTH
             ),
         }
 
@@ -103,16 +107,25 @@ class Batch:
         """
         Nanoseconds an element of every operation, with the kernel that is selected.
 
-        `prove` and `verify` are what the sums cost beyond the decoding of C, of C and D, which
-        happens anyway.
+        `hash_to_group` is up to the point, without its encoding, which is what an addition takes
+        beyond two decodings. `prove` and `verify` are what the sums cost beyond the decoding of C,
+        of C and D, which happens anyway.
         """
-        result = {
-            name: cpu_ns(operation, self.n, runs) for name, operation in self.operations().items()
+
+        def cpu(operation: Operation) -> float:
+            return cpu_ns(operation, self.n, runs)
+
+        result = {name: cpu(operation) for name, operation in self.operations().items()}
+        decode = cpu(lambda: kernel.check_elements(self.sent))
+        encode = cpu(lambda: kernel.add(self.sent, self.answer)) - 2 * decode
+        encoded = cpu(lambda: kernel.hash_to_group(*self.texts, 1))
+        prove = cpu(lambda: kernel.prove_sums(self.sent, self.seed))
+        verify = cpu(lambda: kernel.verify_sums(self.sent, self.answer, self.seed))
+        return result | {
+            "hash_to_group": encoded - encode,
+            "prove": prove - decode,
+            "verify": verify - 2 * decode,
         }
-        decode = cpu_ns(lambda: kernel.check_elements(self.sent), self.n, runs)
-        prove = cpu_ns(lambda: kernel.prove_sums(self.sent, self.seed), self.n, runs)
-        verify = cpu_ns(lambda: kernel.verify_sums(self.sent, self.answer, self.seed), self.n, runs)
-        return result | {"prove": prove - decode, "verify": verify - 2 * decode}
 
     def two_threads(self, runs: int) -> float:
         """How much faster two threads evaluate than one, by the clock; other work spoils it."""

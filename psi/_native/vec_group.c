@@ -141,37 +141,41 @@ void psi_v_encode(uint8_t *rows, const ge8 *p, size_t n) {
     }
 }
 
+/* Of CHAINS groups. */
 typedef struct {
-    f8m t, r, u, v;
+    f8m t[CHAINS], r[CHAINS], u[CHAINS], v[CHAINS], root[CHAINS];
+    lanes square[CHAINS];
 } mapping8;
 
-static void map_begin(mapping8 *m, const uint8_t *rows, size_t n) {
+static void map_begin(mapping8 *m, size_t i, const uint8_t *rows, size_t n) {
     vec w[4];
     v_load_rows(w, 4, rows, PSI_UNIFORM, n);
     w[3] = v_shr(v_shl(w[3], 1), 1); /* bit 255 is ignored */
     const f8m d = f8_constant(F8_D);
-    m->t = f8_carry(f8_from_words(w));
-    f8 r = f8_mul(f8_carry(f8_sqr(m->t)), f8_constant(F8_SQRT_M1));
-    m->r = f8_carry(r);
-    m->u = f8_carry(f8_mul(f8_carry(f8_add(r, f8_one())), f8_constant(F8_ONE_MINUS_D_SQ)));
-    f8 minus_one_minus_rd = f8_neg(f8_add(f8_one(), f8_mul(m->r, d)));
+    m->t[i] = f8_carry(f8_from_words(w));
+    f8 r = f8_mul(f8_carry(f8_sqr(m->t[i])), f8_constant(F8_SQRT_M1));
+    m->r[i] = f8_carry(r);
+    m->u[i] = f8_carry(f8_mul(f8_carry(f8_add(r, f8_one())), f8_constant(F8_ONE_MINUS_D_SQ)));
+    f8 minus_one_minus_rd = f8_neg(f8_add(f8_one(), f8_mul(m->r[i], d)));
     f8 r_plus_d = f8_add(r, f8_raw_constant(F8_D));
-    m->v = f8_carry(f8_mul(f8_carry(minus_one_minus_rd), f8_carry(r_plus_d)));
+    m->v[i] = f8_carry(f8_mul(f8_carry(minus_one_minus_rd), f8_carry(r_plus_d)));
 }
 
-static ge8 map_finish(const mapping8 *m, f8m root, lanes square) {
+static ge8 map_finish(const mapping8 *m, size_t i) {
+    const f8m root = m->root[i];
+    const lanes square = m->square[i];
     const f8 one = f8_one();
-    f8 s_prime = f8_mul(root, m->t);
+    f8 s_prime = f8_mul(root, m->t[i]);
     /* -|s t|: turned unless it is negative already */
     s_prime = f8_negate_if(s_prime, (lanes)~f8_is_negative(s_prime));
     f8 s = f8_select(s_prime, f8_raw(root), square);
-    f8m sm = f8_carry(s), c = f8_carry(f8_select(f8_raw(m->r), f8_neg(one), square));
-    f8m r_minus_1 = f8_carry(f8_sub(f8_biased(f8_raw(m->r)), one));
+    f8m sm = f8_carry(s), c = f8_carry(f8_select(f8_raw(m->r[i]), f8_neg(one), square));
+    f8m r_minus_1 = f8_carry(f8_sub(f8_biased(f8_raw(m->r[i])), one));
     f8m factor = f8_carry(f8_mul(c, r_minus_1));
     f8b n = f8_mul_biased(factor, f8_constant(F8_D_MINUS_ONE_SQ));
-    f8m N = f8_carry(f8_sub(n, f8_raw(m->v)));
+    f8m N = f8_carry(f8_sub(n, f8_raw(m->v[i])));
     f8 doubled = f8_raw(sm);
-    f8m w0 = f8_carry(f8_mul(f8_carry(f8_add(doubled, doubled)), m->v));
+    f8m w0 = f8_carry(f8_mul(f8_carry(f8_add(doubled, doubled)), m->v[i]));
     f8m w1 = f8_carry(f8_mul(N, f8_constant(F8_SQRT_AD_MINUS_ONE)));
     f8 ss = f8_sqr(sm);
     f8m w2 = f8_carry(f8_sub(f8_biased(one), ss)), w3 = f8_carry(f8_add(one, ss));
@@ -181,16 +185,11 @@ static ge8 map_finish(const mapping8 *m, f8m root, lanes square) {
 
 /* MAP of 32 bytes of each row, for at most CHAINS groups. */
 static void map_chains(ge8 *p, const uint8_t *rows, size_t n, size_t chains) {
-    mapping8 m[CHAINS];
-    f8m u[CHAINS], v[CHAINS], root[CHAINS];
-    lanes square[CHAINS];
-    for (size_t w = 0; w < chains; w++) {
-        map_begin(&m[w], rows + PSI_UNIFORM * LANES * w, rows_of(w, n));
-        u[w] = m[w].u;
-        v[w] = m[w].v;
-    }
-    psi_v_sqrt_ratio(root, square, u, v, chains);
-    for (size_t w = 0; w < chains; w++) p[w] = map_finish(&m[w], root[w], square[w]);
+    mapping8 m;
+    for (size_t w = 0; w < chains; w++)
+        map_begin(&m, w, rows + PSI_UNIFORM * LANES * w, rows_of(w, n));
+    psi_v_sqrt_ratio(m.root, m.square, m.u, m.v, chains);
+    for (size_t w = 0; w < chains; w++) p[w] = map_finish(&m, w);
 }
 
 void psi_v_from_uniform(ge8 *p, const uint8_t *rows, size_t n) {

@@ -50,7 +50,8 @@ int main(int argc, char **argv) {
     for (int i = 0; i <= N; i++) offsets[i] = (uint64_t)i * TEXT;
     k->element_from_uniform(elements, uniform, N);
     psi_texts texts = {data, offsets, N, prefix, sizeof prefix};
-    psi_blinds derived = {seed, 5, NULL}, given = {NULL, 0, blinds};
+    psi_blinds derived = {.seed = seed, .first_j = 5}, given = {.scalars = blinds};
+    psi_blinds additive = {.seed = seed, .first_j = 5, .additive = 1};
 
     poison(data, sizeof data);
     poison(seed, sizeof seed);
@@ -70,6 +71,10 @@ int main(int argc, char **argv) {
     k->table_tags(out, 64, &texts, 1, key), finished("table_tags");
     k->mul(out, elements, scalars, N), finished("mul");
     k->mul_base(out, scalars, N), finished("mul_base");
+    k->blind_fixed(out, &texts, 1, &additive), finished("blind_fixed");
+    k->finalize_fixed(out, 64, &texts, 1, &additive, elements, elements),
+        finished("unblind_finalize_fixed");
+    k->mul_fixed(out, elements, scalars, N), finished("mul_fixed");
     psi_scalar_reduce(out, uniform, N), finished("scalar_reduce");
     psi_scalar_invert(out, blinds, N), finished("scalar_invert");
     psi_scalar_muladd(out, key, scalars, blinds), finished("scalar_muladd");
