@@ -256,7 +256,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._server = socket.create_connection(("127.0.0.1", port))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._there = threading.Thread(target=self._forward)
+        self._there = threading.Thread(target=self._forward, daemon=True)
 
     def __enter__(self) -> Self:
         self._there.start()
@@ -264,12 +264,18 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
-        self._there.join()
+        with suppress(OSError):  # ends `accept` when nobody came
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._there.join(30)
+        assert not self._there.is_alive()
         self._server.close()
         self._listener.close()
 
     def _forward(self) -> None:
-        client, _ = self._listener.accept()
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return
         back = threading.Thread(target=self._back, args=(client,))
         back.start()
         with client:
