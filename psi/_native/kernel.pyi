@@ -102,8 +102,8 @@ def blind_fixed(
     """
     n * 32: HashToGroup(x_j) + r_j * G, fixed-base blinding with blinds of their own label.
 
-    `bad` where r_j is 0 or l - 2, or the sum is the identity. Tables of multiples are kept for eight
-    elements; RuntimeError if one comes out wrong twice.
+    `bad` where r_j is 0 or l - 2, or the sum is the identity. Tables of multiples are kept for
+    eight elements; RuntimeError if one comes out wrong twice.
     """
 
 def unblind_finalize_fixed(

@@ -22,7 +22,7 @@ from psi.app.results import drop_expired
 from psi.app.saving import build_result, save_result
 from psi.app.terms import adopt_newer_roster, announce, check_terms
 from psi.app.waiter import ToldWaiter
-from psi.crypto.blinding import Blinding
+from psi.crypto.blinding import Blinding, form_for
 from psi.crypto.signing import verify_signature
 from psi.errors import (
     InternalError,
@@ -419,7 +419,11 @@ class _Check:
     def _blinding(self, seed: bytes) -> Blinding:
         values = self._found.values
         return Blinding(
-            data=values.data, offsets=values.offsets, bucket=self._bucket, session_seed=seed
+            data=values.data,
+            offsets=values.offsets,
+            bucket=self._bucket,
+            session_seed=seed,
+            form=form_for(self._bucket),
         )
 
     def _keep_evidence(self, evidence: Evidence) -> None:

@@ -354,7 +354,8 @@ class ClientSession:
         first = chunk * CHUNK_ELEMENTS
         count = len(evaluated) // ELEMENT_LENGTH
         prefix = prefix_of(self.answer.key_cert.body)
-        tags = self._blinding.finalize(prefix, first, count, evaluated, length)
+        key = self.answer.key_cert.body.pk
+        tags = self._blinding.finalize(prefix, first, count, evaluated, length, key)
         self._tags[first * length : first * length + len(tags)] = tags
 
     # ---- GetTable

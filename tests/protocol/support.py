@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from psi.crypto.blinding import Blinding
+from psi.crypto.blinding import BlindForm, Blinding
 from psi.crypto.signing import Signer
 from psi.crypto.voprf import evaluate, pack
 from psi.protocol.admission import Caller, Rules
@@ -187,7 +187,9 @@ class Pair:
         *,
         roster: Roster | None = None,
         seed: bytes = b"\7" * 32,
+        form: BlindForm = BlindForm.LADDER,
     ) -> None:
+        self.form = form
         self.client_values = list(client_values)
         self.server_values = list(server_values)
         self.roster = roster or make_roster()
@@ -273,7 +275,13 @@ class Pair:
                 keep_evidence=self.client_evidence.append,
             ),
             hello,
-            Blinding(data=data, offsets=offsets, bucket=hello.body.bucket, session_seed=self.seed),
+            Blinding(
+                data=data,
+                offsets=offsets,
+                bucket=hello.body.bucket,
+                session_seed=self.seed,
+                form=self.form,
+            ),
         )
 
     def open(self) -> ClientSession:

@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from protocol.support import CLIENT, EPOCH_SECONDS, NOW_MS, Pair, make_roster, values
 
+from psi.crypto.blinding import BlindForm
 from psi.errors import LimitError, LocalProtocolError, PsiError, RefusedError
 from psi.protocol.ledger import Usage
 from psi.protocol.messages import ServerAnswer, Signed
@@ -24,6 +25,13 @@ def test_check_between_honest_sides_equals_plain_intersection(
     """The result is the intersection, in the order of the client's set."""
     pair = Pair(values(0, n_client), values(n_client - shared, n_server))
     assert pair.run() == pair.client_values[n_client - shared :]
+
+
+@pytest.mark.parametrize("form", BlindForm)
+def test_check_in_either_form_of_blinding_gives_the_same(form: BlindForm) -> None:
+    """Same wire, same F: the server answers both alike, and real and dummy values work in both."""
+    pair = Pair(values(0, 4200), values(4000, 300), form=form)
+    assert pair.run() == pair.client_values[4000:]
 
 
 @hypothesis.settings(max_examples=20, deadline=None)

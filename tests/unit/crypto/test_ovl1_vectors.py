@@ -11,11 +11,12 @@ import pytest
 
 from psi._native import kernel
 from psi.crypto import bdleq
-from psi.crypto.blinding import PAIRWISE_LABEL, Blinding
+from psi.crypto.blinding import PAIRWISE_LABEL, BlindForm, Blinding, form_for
 from psi.crypto.keys import key_seed, next_master, pad_key
 from psi.crypto.signing import Signer
 from psi.crypto.voprf import blind_evaluate, derive_key_pair, evaluate, pack
 from psi.encoding import lp
+from psi.errors import InternalError
 from psi.protocol.messages import (
     ClientHello,
     Close,
@@ -52,10 +53,14 @@ def joined(name: str) -> bytes:
     return b"".join(h(row[name]) for row in ROWS)
 
 
-def blinding() -> Blinding:
+def blinding(form: BlindForm) -> Blinding:
     data, offsets = pack(REAL)
     return Blinding(
-        data=data, offsets=offsets, bucket=len(ROWS), session_seed=h(PAIRWISE["session_seed"])
+        data=data,
+        offsets=offsets,
+        bucket=len(ROWS),
+        session_seed=h(PAIRWISE["session_seed"]),
+        form=form,
     )
 
 
@@ -81,20 +86,41 @@ def test_key_certificate_and_scope_equal_the_vectors() -> None:
     assert signer.sign("KeyCert", cert.encode()).hex() == PAIRWISE["key_cert_signature"]
 
 
-def test_blinding_equals_the_vectors(each_kernel: str) -> None:
-    """Blinded elements, dummies among them, and what comes back of the answers."""
+@pytest.mark.parametrize("form", BlindForm)
+def test_blinding_equals_the_vectors(each_kernel: str, form: BlindForm) -> None:
+    """Blinded elements, dummies among them, and what comes back of the answers: one F."""
+    name = "" if form is BlindForm.LADDER else "additive_"
     prefix = PAIRWISE_LABEL + h(PAIRWISE["scope"])
-    blinds = blinding()
-    assert blinds.blind(prefix, 0, len(ROWS)) == joined("blinded_element")
+    public = h(PAIRWISE["public_key"])
+    blinds = blinding(form)
+    sent = joined(f"{name}blinded_element")
+    assert blinds.blind(prefix, 0, len(ROWS)) == sent
     for split in range(1, len(ROWS)):
         parts = blinds.blind(prefix, 0, split) + blinds.blind(prefix, split, len(ROWS) - split)
-        assert parts == joined("blinded_element")
-    evaluated = blind_evaluate(h(PAIRWISE["secret_key"]), joined("blinded_element"))
-    assert evaluated == joined("evaluated_element")
-    outputs = blinds.finalize(prefix, 0, len(ROWS), evaluated, 64)
+        assert parts == sent
+    evaluated = blind_evaluate(h(PAIRWISE["secret_key"]), sent)
+    assert evaluated == joined(f"{name}evaluated_element")
+    outputs = blinds.finalize(prefix, 0, len(ROWS), evaluated, 64, public)
     assert outputs == b"".join(h(row["F"]) for row in ROWS[: len(REAL)])
-    tags = blinds.finalize(prefix, 0, len(ROWS), evaluated, 10)
+    tags = blinds.finalize(prefix, 0, len(ROWS), evaluated, 10, public)
     assert tags == b"".join(h(row["tag_10"]) for row in ROWS[: len(REAL)])
+
+
+def test_form_of_a_session_follows_from_its_size() -> None:
+    """So that every resume of a session blinds as before."""
+    assert [form_for(bucket) for bucket in (1024, 4096)] == [BlindForm.LADDER] * 2
+    assert [form_for(bucket) for bucket in (5120, 2**20)] == [BlindForm.FIXED_BASE] * 2
+
+
+def test_table_that_is_wrong_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would give silent false negatives."""
+
+    def wrong(*_: object) -> tuple[bytes, int]:
+        raise RuntimeError("a table came out wrong twice")
+
+    monkeypatch.setattr(kernel, "blind_fixed", wrong)
+    with pytest.raises(InternalError):
+        blinding(BlindForm.FIXED_BASE).blind(PAIRWISE_LABEL, 0, 1)
 
 
 def test_server_tags_and_table_equal_the_vectors(each_kernel: str) -> None:
