@@ -28,22 +28,23 @@ static void append_texts(messages8 *m, const psi_texts *texts, size_t i, size_t 
 void psi_v_expand(messages8 *m, const expander *e, uint8_t *uniform, const psi_texts *texts,
                   size_t i, size_t n) {
     static const uint8_t length_and_zero[3] = {0, PSI_UNIFORM, 0};
-    uint8_t dst[1 + sizeof e->dst] = {1};
+    uint8_t first[MESSAGE_PART] = {0}, second[MESSAGE_PART] = {1};
     sha512 empty;
     if (!all_fit(texts, i, n, 2 * SHA512_BLOCK)) {
         for (size_t j = 0; j < n; j++) psi_expand(e, uniform + PSI_UNIFORM * j, texts, i + j);
         return;
     }
-    memcpy(dst + 1, e->dst, sizeof e->dst);
+    memcpy(first, length_and_zero, sizeof length_and_zero);
+    memcpy(first + sizeof length_and_zero, e->dst, e->dst_length);
+    memcpy(second + 1, e->dst, e->dst_length);
     messages_begin(m, &e->start);
     append_texts(m, texts, i, n);
-    messages_append(m, length_and_zero, sizeof length_and_zero);
-    messages_append(m, dst + 1, e->dst_length);
+    messages_append(m, first, sizeof length_and_zero + e->dst_length);
     psi_v_sha512_finish(m, uniform, PSI_UNIFORM, n);
     psi_sha512_start(&empty);
     messages_begin(m, &empty);
     messages_append_rows(m, uniform, PSI_UNIFORM, n, PSI_UNIFORM);
-    messages_append(m, dst, 1 + e->dst_length);
+    messages_append(m, second, 1 + e->dst_length);
     psi_v_sha512_finish(m, uniform, PSI_UNIFORM, n);
 }
 
@@ -67,8 +68,8 @@ scalar8 psi_v_derive_blinds(messages8 *m, const psi_blinds *blinds, size_t i,
 
 void psi_v_output(messages8 *m, uint8_t *output, const psi_texts *texts, size_t i,
                   const uint8_t *elements, size_t n) {
-    static const uint8_t element_length[2] = {0, PSI_ELEMENT};
-    static const char label[] = "Finalize";
+    static const uint8_t element_length[MESSAGE_PART] = {0, PSI_ELEMENT};
+    static const uint8_t label[MESSAGE_PART] = "Finalize";
     sha512 empty;
     if (!all_fit(texts, i, n, texts->prefix_length + SHA512_BLOCK)) {
         for (size_t k = 0; k < n; k++)
@@ -85,9 +86,9 @@ void psi_v_output(messages8 *m, uint8_t *output, const psi_texts *texts, size_t 
         message_append(m, (int)lane, texts->prefix, texts->prefix_length);
     }
     append_texts(m, texts, i, n);
-    messages_append(m, element_length, sizeof element_length);
+    messages_append(m, element_length, 2);
     messages_append_rows(m, elements, PSI_ELEMENT, n, PSI_ELEMENT);
-    messages_append(m, label, sizeof label - 1);
+    messages_append(m, label, 8);
     psi_v_sha512_finish(m, output, PSI_OUTPUT, n);
 }
 

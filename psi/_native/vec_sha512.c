@@ -12,7 +12,7 @@
 /* One round; the caller turns the eight names instead of moving the eight values. */
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
-        vec t = v_add(v_add(h, v_all(k[i])), v_add(w[i], v_choose(e, f, g)));                      \
+        vec t = v_add(v_add(h, v_constant(&k[i])), v_add(w[i], v_choose(e, f, g)));                      \
         t = v_add(t, SIGMA(e, 14, 18, 41));                                                        \
         d = v_add(d, t);                                                                           \
         h = v_add(v_add(t, SIGMA(a, 28, 34, 39)), v_majority(a, b, c));                            \
@@ -50,13 +50,16 @@ static void compress(vec state[8], vec w[16]) {
     state[6] = v_add(state[6], g), state[7] = v_add(state[7], h);
 }
 
+static const uint8_t zeros[64];
+
 /* Pads a message; returns how many blocks it has. */
 static size_t pad(messages8 *m, int lane) {
     const size_t length = m->length[lane];
     const size_t blocks = (length + 17 + SHA512_BLOCK - 1) / SHA512_BLOCK;
     uint8_t *p = m->bytes[lane] + length;
     *p = 0x80;
-    memset(p + 1, 0, SHA512_BLOCK + 16); /* at least to the end of the last block */
+    /* At least to the end of the last block. As one memset this would be a slow string store. */
+    for (int i = 0; i < 3; i++) memcpy(p + 1 + sizeof zeros * (size_t)i, zeros, sizeof zeros);
     store_be64(m->bytes[lane] + SHA512_BLOCK * blocks - 8, 8 * (m->before + length));
     return blocks;
 }
