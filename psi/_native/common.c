@@ -107,7 +107,7 @@ void psi_packed_digest(uint8_t out[32], const psi_texts *texts) {
 
 void psi_erase(void *p, size_t length) { wipe(p, length); }
 
-/* Deeper than any operation goes below its caller (gcc -fstack-usage: at most 35 KB, vec_group.c). */
+/* Deeper than any operation goes below its caller (measured: at most 43 KB, vec_sums.c). */
 #define STACK_REACH 49152
 
 void psi_erase_stack(void) {

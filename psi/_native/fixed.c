@@ -23,6 +23,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static slot slots[SLOTS];
 static uint64_t clock_now;
 
+/* In the child of a fork nobody uses a table, and who held the lock is gone. */
+static void forget(void) {
+    pthread_mutex_init(&lock, NULL);
+    for (slot *s = slots; s < slots + SLOTS; s++) s->users = 0;
+}
+
+static void watch_forks(void) { (void)pthread_atfork(NULL, NULL, forget); }
+
 /* 16 coefficients a digest. */
 static void coefficients(uint32_t *c, size_t n, const uint8_t element[PSI_ELEMENT]) {
     static const char label[] = "OVL1-TABLE";
@@ -88,7 +96,9 @@ static void *make(const table_kind *kind, const uint8_t element[PSI_ELEMENT],
 
 const void *psi_table_acquire(const table_kind *kind, const uint8_t element[PSI_ELEMENT],
                               psi_status *status) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     slot *oldest = NULL, *found = NULL;
+    pthread_once(&once, watch_forks);
     pthread_mutex_lock(&lock);
     for (slot *s = slots; s < slots + SLOTS && found == NULL; s++) {
         if (s->table != NULL && s->kind == kind && memcmp(s->element, element, PSI_ELEMENT) == 0)
@@ -101,7 +111,9 @@ const void *psi_table_acquire(const table_kind *kind, const uint8_t element[PSI_
         return make(kind, element, status);
     }
     if (found == NULL) {
-        free(oldest->table);
+        void *old = oldest->table;
+        oldest->table = NULL; /* a child forked now must find the slot empty */
+        free(old);
         oldest->table = make(kind, element, status);
         oldest->kind = kind;
         memcpy(oldest->element, element, PSI_ELEMENT);

@@ -190,10 +190,12 @@ psi_status psi_finalize_fixed_avx512ifma(uint8_t *out, size_t length, const psi_
         bad = first_of(
             psi_v_blinds_block(b, blinds, begin),
             psi_v_affine_decode(b->big.hashed, evaluated + PSI_ELEMENT * begin, b->n));
-        if (bad == PSI_GOOD) {
-            add_multiples(b->big.hashed, table, b->blinds, groups_of(b->n), 1);
-            psi_v_encode(b->encoded, b->big.hashed, b->n);
-            bad = first_identity(b->encoded, b->n);
+        /* Rows before a bad one may still be bad themselves: the first has to be named. */
+        size_t good = bad == PSI_GOOD ? b->n : (size_t)bad;
+        if (good > 0) {
+            add_multiples(b->big.hashed, table, b->blinds, groups_of(good), 1);
+            psi_v_encode(b->encoded, b->big.hashed, good);
+            bad = first_of(bad, first_identity(b->encoded, good));
         }
         if (bad == PSI_GOOD)
             psi_v_output_block(b, out + length * begin, length, texts, begin);
