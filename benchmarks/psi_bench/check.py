@@ -5,7 +5,7 @@ A whole check between two real processes, from file to result: `make bench-check
 Two homes of the real command, mutual TLS on loopback, sets that overlap by half. The result is
 compared with the plain intersection. CPU seconds and peak memory are the operating system's own
 accounts of each process; bytes are counted by a forwarder between them, so they include TLS,
-framing and acknowledgements of HTTP/2, in both directions. With `--checks 2` the second one finds the
+framing and acknowledgements of HTTP/2, in both directions. With `--checks 2` the second finds the
 files read and the list made already.
 """
 
